@@ -1,0 +1,77 @@
+// PromQL as the rest of the program sees it: parse once, evaluate often.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/labels.h"
+#include "base/result.h"
+
+namespace tierwatch::series {
+class Queryable;  // alerts/series/queryable.h
+}
+
+namespace tierwatch::promql {
+
+struct Expr;  // alerts/promql/ast.h
+using ExprPtr = std::shared_ptr<const Expr>;
+
+enum class ValueType { kNone, kScalar, kVector, kMatrix, kString };
+
+/// Parses an expression. Errors are Prometheus's: "1:5: parse error: unexpected …" (line:column of the expression).
+Result<ExprPtr> Parse(std::string_view text);
+/// The canonical text; Parse(Print(e)) is e.
+std::string Print(const Expr& expr);
+ValueType TypeOf(const Expr& expr);
+
+struct Scalar {
+  TimestampMs time = 0;
+  double value = 0;
+};
+
+/// One element of an instant vector.
+struct VectorSample {
+  Labels labels;
+  TimestampMs time = 0;
+  double value = 0;
+};
+using Vector = std::vector<VectorSample>;
+
+/// One series of a range vector.
+struct SeriesPoints {
+  Labels labels;
+  std::vector<std::pair<TimestampMs, double>> points;
+};
+using Matrix = std::vector<SeriesPoints>;
+
+struct QueryResult {
+  std::variant<Scalar, std::string, Vector, Matrix> value;
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
+};
+
+struct EngineOptions {
+  Millis lookback{300'000};
+  std::size_t max_samples = 50'000'000;
+  Millis no_step_subquery_interval{60'000};
+};
+
+/// Stateless but for its options; thread-safe.
+class Engine {
+ public:
+  explicit Engine(EngineOptions options = {}) : options_(options) {}
+
+  Result<QueryResult> Instant(const ExprPtr& expr, const series::Queryable& storage, TimestampMs time) const;
+  /// Evaluates at start, start + step, … up to end. `step` must be positive.
+  Result<QueryResult> Range(const ExprPtr& expr, const series::Queryable& storage, TimestampMs start,
+                            TimestampMs end, Millis step) const;
+
+ private:
+  EngineOptions options_;
+};
+
+}  // namespace tierwatch::promql

@@ -1,0 +1,102 @@
+// The one HTTP client: every request that tierwatch makes. Over libcurl.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/yaml.h"
+
+namespace tierwatch {
+
+/// A secret as text or as a file that is read again at every use; surrounding white space is cut from a file's text.
+struct Secret {
+  std::string value;
+  std::string file;
+  bool empty() const { return value.empty() && file.empty(); }
+  Result<std::string> Read() const;
+};
+
+/// Reads `KEY` or `KEY_file` of a map; both at once is reported.
+Secret ReadSecret(YamlMap& map, std::string_view key);
+
+struct TlsOptions {
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string server_name;  // expected in the certificate instead of the host
+  bool insecure_skip_verify = false;
+};
+
+/// Reads a `tls:` (or `tls_config:`) map: ca_file, cert_file, key_file, server_name, insecure_skip_verify.
+TlsOptions ReadTlsOptions(const YamlNode& node, Diagnostics& diagnostics);
+
+struct HttpOptions {
+  Millis connect_timeout{5'000};
+  std::size_t max_response_bytes = 16u << 20;
+  bool follow_redirects = false;  // at most 5, http and https only
+  std::string proxy_url;          // "" = none; the environment is not asked
+  Secret bearer_token;
+  std::string username;
+  Secret password;
+  std::vector<std::pair<std::string, std::string>> headers;
+  TlsOptions tls;
+};
+
+/// Reads an `http:` map: bearer_token[_file], username, password[_file], tls, headers, proxy_url, follow_redirects.
+HttpOptions ReadHttpOptions(const YamlNode& node, Diagnostics& diagnostics);
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  // http:// or https:// only
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  Millis timeout{10'000};  // of the whole exchange
+  std::stop_token stop;    // ends the exchange early with Reason::kOther "cancelled"
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // names in lower case; the last of equal names
+  std::string body;                            // decoded (gzip, deflate)
+  std::string remote_address;                  // ip:port of the peer
+};
+
+/// Keeps connections alive between requests. Thread-safe: concurrent requests use connections of their own.
+/// Any answer with a status line is a success here, also 4xx and 5xx. Errors: kConnect (refused, name, reset),
+/// kTls, kTimeout, kLimit (body over max_response_bytes), kAuth (a secret's file can't be read), kParse (bad URL).
+/// Messages never hold credentials.
+class HttpClient {
+ public:
+  explicit HttpClient(HttpOptions options);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  Result<HttpResponse> Send(const HttpRequest& request);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The parts of a URL, credentials taken out.
+struct Url {
+  std::string scheme, user, password, host, path;  // host without brackets; path with query, "" where absent
+  int port = 0;                                    // 0 where absent
+  /// "host:port" (brackets for IPv6), `default_port` where the URL has none: the label `target`.
+  std::string HostPort(int default_port) const;
+};
+
+/// Parses `scheme://[user[:password]@]host[:port][/path]`; percent-escapes in user and password are decoded.
+Result<Url> ParseUrl(std::string_view text);
+
+}  // namespace tierwatch

@@ -1,0 +1,7 @@
+// The process.
+#include <cstdio>
+
+int main() {
+  std::puts("tierwatch");
+  return 0;
+}

@@ -1,4 +1,5 @@
-// What one sampling of one target gave: the only thing that collectors hand to the rest of the program.
+// What one sampling of one target gave: the only thing that collectors hand to the rest of the
+// program.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -15,10 +16,10 @@ namespace tierwatch {
 /// Immutable once published. `families` carry their own labels only; a reader adds `target_labels`
 /// to every metric (a metric's own label wins). Families of one name occur once per batch.
 struct Batch {
-  std::string collector;   // the stem: "redis"; "self" for tierwatch's own instrumentation
-  Labels target_labels;    // `service`, `target` and the entry's own labels
-  TimestampMs time = 0;    // when the sampling was done
-  bool up = false;         // false: the source was not reached; families hold what is known all the same
+  std::string collector;  // the stem: "redis"; "self" for tierwatch's own instrumentation
+  Labels target_labels;   // `service`, `target` and the entry's own labels
+  TimestampMs time = 0;   // when the sampling was done
+  bool up = false;  // false: the source was not reached; families hold what is known all the same
   std::vector<prometheus::MetricFamily> families;
 };
 

@@ -28,7 +28,8 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string Location::ToString() const {
   if (line == 0) return file;
-  return column == 0 ? fmt::format("{}:{}", file, line) : fmt::format("{}:{}:{}", file, line, column);
+  return column == 0 ? fmt::format("{}:{}", file, line)
+                     : fmt::format("{}:{}:{}", file, line, column);
 }
 
 std::string Diagnostics::ToString() const {

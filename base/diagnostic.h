@@ -36,7 +36,8 @@ class Diagnostics {
   std::vector<Diagnostic> list_;
 };
 
-/// The candidate that is most like `word`, "" where none is near (Levenshtein distance over a third of its length).
+/// The candidate that is most like `word`, "" where none is near (Levenshtein distance over a third
+/// of its length).
 std::string_view Nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
 }  // namespace tierwatch

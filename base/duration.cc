@@ -16,12 +16,12 @@ struct Unit {
 
 // Largest first, which is also the order that a duration must keep.
 constexpr std::array<Unit, 7> kDurationUnits{{{"y", 31'536'000'000},
-                                             {"w", 604'800'000},
-                                             {"d", 86'400'000},
-                                             {"h", 3'600'000},
-                                             {"m", 60'000},
-                                             {"s", 1'000},
-                                             {"ms", 1}}};
+                                              {"w", 604'800'000},
+                                              {"d", 86'400'000},
+                                              {"h", 3'600'000},
+                                              {"m", 60'000},
+                                              {"s", 1'000},
+                                              {"ms", 1}}};
 
 constexpr std::array<Unit, 10> kSizeUnits{{{"", 1},
                                            {"B", 1},
@@ -81,7 +81,8 @@ Result<Millis> ParseDuration(std::string_view text) {
     const auto [end, status] = std::from_chars(text.data() + pos, text.data() + text.size(), count);
     if (status == std::errc::result_out_of_range) return BadDuration(text, "it is too long");
     if (status != std::errc() || !IsDigit(text[pos])) {
-      return BadDuration(text, "expected digits with a unit of y, w, d, h, m, s or ms, such as 1h30m");
+      return BadDuration(text,
+                         "expected digits with a unit of y, w, d, h, m, s or ms, such as 1h30m");
     }
     pos = static_cast<std::size_t>(end - text.data());
     std::size_t unit_end = pos;
@@ -90,10 +91,12 @@ Result<Millis> ParseDuration(std::string_view text) {
     std::size_t unit = next_unit;
     while (unit < kDurationUnits.size() && kDurationUnits[unit].name != name) ++unit;
     if (unit == kDurationUnits.size()) {
-      return BadDuration(text, name.empty() ? "a unit (y, w, d, h, m, s or ms) is missing"
-                                            : "units are y, w, d, h, m, s and ms, each once, largest first");
+      return BadDuration(text, name.empty()
+                                   ? "a unit (y, w, d, h, m, s or ms) is missing"
+                                   : "units are y, w, d, h, m, s and ms, each once, largest first");
     }
-    if (!MultiplyAdd(total, count, kDurationUnits[unit].factor)) return BadDuration(text, "it is too long");
+    if (!MultiplyAdd(total, count, kDurationUnits[unit].factor))
+      return BadDuration(text, "it is too long");
     next_unit = unit + 1;
     pos = unit_end;
   }
@@ -128,9 +131,11 @@ Result<std::int64_t> ParseSize(std::string_view text) {
       if (unit.name == name && MultiplyAdd(total, count, unit.factor)) return total;
     }
   }
-  return Error{fmt::format("\"{}\" is not a size: expected digits with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB",
-                           text),
-               Reason::kParse};
+  return Error{
+      fmt::format(
+          "\"{}\" is not a size: expected digits with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB",
+          text),
+      Reason::kParse};
 }
 
 std::string FormatTimestamp(TimestampMs timestamp) {
@@ -139,9 +144,10 @@ std::string FormatTimestamp(TimestampMs timestamp) {
   const auto day = floor<days>(time);
   const year_month_day date{day};
   const hh_mm_ss<milliseconds> clock{time - day};
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
   if (const auto ms = clock.subseconds().count(); ms != 0) {
     std::string fraction = fmt::format(".{:03}", ms);
     fraction.erase(fraction.find_last_not_of('0') + 1);
@@ -160,7 +166,8 @@ Result<TimestampMs> ParseTimestamp(std::string_view text) {
   const int hour = FixedDigits(text, 11, 2);
   const int minute = FixedDigits(text, 14, 2);
   const int second = FixedDigits(text, 17, 2);
-  if (years < 0 || months < 0 || day_of_month < 0 || hour < 0 || minute < 0 || second < 0) return bad;
+  if (years < 0 || months < 0 || day_of_month < 0 || hour < 0 || minute < 0 || second < 0)
+    return bad;
   const bool separators = text[4] == '-' && text[7] == '-' && text[13] == ':' && text[16] == ':' &&
                           (text[10] == 'T' || text[10] == 't' || text[10] == ' ');
   const year_month_day date{year{years}, month{static_cast<unsigned>(months)},
@@ -178,7 +185,8 @@ Result<TimestampMs> ParseTimestamp(std::string_view text) {
   }
   const std::optional<int> zone = ParseZone(text.substr(pos));
   if (!zone) return bad;
-  const auto time = sys_days{date} + hours{hour} + minutes{minute} + seconds{second} - minutes{*zone};
+  const auto time =
+      sys_days{date} + hours{hour} + minutes{minute} + seconds{second} - minutes{*zone};
   return duration_cast<milliseconds>(time.time_since_epoch()).count() + fraction;
 }
 

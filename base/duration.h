@@ -10,8 +10,9 @@
 
 namespace tierwatch {
 
-/// Parses a Prometheus duration: "0", or units y w d h m s ms, each at most once, largest first ("1d12h").
-/// No sign, no fraction, no space. Source of the grammar: prometheus/common model.ParseDuration.
+/// Parses a Prometheus duration: "0", or units y w d h m s ms, each at most once, largest first
+/// ("1d12h"). No sign, no fraction, no space. Source of the grammar: prometheus/common
+/// model.ParseDuration.
 Result<Millis> ParseDuration(std::string_view text);
 
 /// The shortest text that ParseDuration reads back: "1h30m", "15s", "0s".

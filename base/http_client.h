@@ -17,7 +17,8 @@
 
 namespace tierwatch {
 
-/// A secret as text or as a file that is read again at every use; surrounding white space is cut from a file's text.
+/// A secret as text or as a file that is read again at every use; surrounding white space is cut
+/// from a file's text.
 struct Secret {
   std::string value;
   std::string file;
@@ -36,7 +37,8 @@ struct TlsOptions {
   bool insecure_skip_verify = false;
 };
 
-/// Reads a `tls:` (or `tls_config:`) map: ca_file, cert_file, key_file, server_name, insecure_skip_verify.
+/// Reads a `tls:` (or `tls_config:`) map: ca_file, cert_file, key_file, server_name,
+/// insecure_skip_verify.
 TlsOptions ReadTlsOptions(const YamlNode& node, Diagnostics& diagnostics);
 
 struct HttpOptions {
@@ -51,7 +53,8 @@ struct HttpOptions {
   TlsOptions tls;
 };
 
-/// Reads an `http:` map: bearer_token[_file], username, password[_file], tls, headers, proxy_url, follow_redirects.
+/// Reads an `http:` map: bearer_token[_file], username, password[_file], tls, headers, proxy_url,
+/// follow_redirects.
 HttpOptions ReadHttpOptions(const YamlNode& node, Diagnostics& diagnostics);
 
 struct HttpRequest {
@@ -70,10 +73,10 @@ struct HttpResponse {
   std::string remote_address;                  // ip:port of the peer
 };
 
-/// Keeps connections alive between requests. Thread-safe: concurrent requests use connections of their own.
-/// Any answer with a status line is a success here, also 4xx and 5xx. Errors: kConnect (refused, name, reset),
-/// kTls, kTimeout, kLimit (body over max_response_bytes), kAuth (a secret's file can't be read), kParse (bad URL).
-/// Messages never hold credentials.
+/// Keeps connections alive between requests. Thread-safe: concurrent requests use connections of
+/// their own. Any answer with a status line is a success here, also 4xx and 5xx. Errors: kConnect
+/// (refused, name, reset), kTls, kTimeout, kLimit (body over max_response_bytes), kAuth (a secret's
+/// file can't be read), kParse (bad URL). Messages never hold credentials.
 class HttpClient {
  public:
   explicit HttpClient(HttpOptions options);
@@ -90,13 +93,15 @@ class HttpClient {
 
 /// The parts of a URL, credentials taken out.
 struct Url {
-  std::string scheme, user, password, host, path;  // host without brackets; path with query, "" where absent
-  int port = 0;                                    // 0 where absent
+  std::string scheme, user, password, host,
+      path;      // host without brackets; path with query, "" where absent
+  int port = 0;  // 0 where absent
   /// "host:port" (brackets for IPv6), `default_port` where the URL has none: the label `target`.
   std::string HostPort(int default_port) const;
 };
 
-/// Parses `scheme://[user[:password]@]host[:port][/path]`; percent-escapes in user and password are decoded.
+/// Parses `scheme://[user[:password]@]host[:port][/path]`; percent-escapes in user and password are
+/// decoded.
 Result<Url> ParseUrl(std::string_view text);
 
 }  // namespace tierwatch

@@ -56,8 +56,9 @@ std::string_view Labels::Get(std::string_view name) const {
 }
 
 void Labels::Set(std::string_view name, std::string_view value) {
-  const auto at = std::lower_bound(labels_.begin(), labels_.end(), name,
-                                   [](const Label& label, std::string_view n) { return label.name < n; });
+  const auto at =
+      std::lower_bound(labels_.begin(), labels_.end(), name,
+                       [](const Label& label, std::string_view n) { return label.name < n; });
   const bool present = at != labels_.end() && at->name == name;
   if (value.empty()) {
     if (present) labels_.erase(at);
@@ -88,7 +89,8 @@ std::string Labels::ToString() const {
   for (const Label& label : labels_) {
     if (label.name == kMetricName) continue;
     if (!inner.empty()) inner += ", ";
-    inner += (IsLegacyLabelName(label.name) ? label.name : Quote(label.name)) + "=" + Quote(label.value);
+    inner +=
+        (IsLegacyLabelName(label.name) ? label.name : Quote(label.name)) + "=" + Quote(label.value);
   }
   if (!bare_name) return "{" + inner + "}";
   return inner.empty() ? std::string(name) : std::string(name) + "{" + inner + "}";
@@ -135,15 +137,33 @@ std::string Quote(std::string_view text) {
     const std::size_t length = SequenceLength(text.substr(i));
     const auto byte = static_cast<unsigned char>(text[i]);
     switch (text[i]) {
-      case '"': quoted += "\\\""; break;
-      case '\\': quoted += "\\\\"; break;
-      case '\a': quoted += "\\a"; break;
-      case '\b': quoted += "\\b"; break;
-      case '\f': quoted += "\\f"; break;
-      case '\n': quoted += "\\n"; break;
-      case '\r': quoted += "\\r"; break;
-      case '\t': quoted += "\\t"; break;
-      case '\v': quoted += "\\v"; break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\\':
+        quoted += "\\\\";
+        break;
+      case '\a':
+        quoted += "\\a";
+        break;
+      case '\b':
+        quoted += "\\b";
+        break;
+      case '\f':
+        quoted += "\\f";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
+      case '\t':
+        quoted += "\\t";
+        break;
+      case '\v':
+        quoted += "\\v";
+        break;
       default:
         if (length == 0 || byte < 0x20 || byte == 0x7f) {
           quoted += fmt::format("\\x{:02x}", byte);

@@ -1,4 +1,5 @@
-// A label set: sorted by name, names unique, no empty values. The identity of a series, an alert, a group.
+// A label set: sorted by name, names unique, no empty values. The identity of a series, an alert, a
+// group.
 #pragma once
 
 #include <compare>
@@ -20,7 +21,8 @@ struct Label {
   auto operator<=>(const Label&) const = default;
 };
 
-/// Immutable but for Set and Remove. An empty value is the same as the label's absence, as in Prometheus.
+/// Immutable but for Set and Remove. An empty value is the same as the label's absence, as in
+/// Prometheus.
 class Labels {
  public:
   Labels() = default;
@@ -40,7 +42,8 @@ class Labels {
   auto begin() const { return labels_.begin(); }
   auto end() const { return labels_.end(); }
 
-  /// FNV-1a, 64 bits, over `name 0xff value 0xff`: Prometheus's fingerprint, the same in every process.
+  /// FNV-1a, 64 bits, over `name 0xff value 0xff`: Prometheus's fingerprint, the same in every
+  /// process.
   std::uint64_t Fingerprint() const;
   /// `name{a="b", c="d"}`, as Prometheus prints a series; `{}` where there is nothing.
   std::string ToString() const;

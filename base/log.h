@@ -29,7 +29,8 @@ struct LogField {
 class Logger {
  public:
   virtual ~Logger() = default;
-  virtual void Write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) = 0;
+  virtual void Write(LogLevel level, std::string_view message,
+                     std::initializer_list<LogField> fields) = 0;
 
   void Debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
     Write(LogLevel::kDebug, message, fields);
@@ -51,7 +52,7 @@ std::unique_ptr<Logger> MakeStderrLogger(LogLevel least, LogFormat format);
 std::unique_ptr<Logger> MakeNullLogger();
 
 /// The line that the logger writes, without its end: for tests and for other sinks.
-std::string FormatLogLine(LogFormat format, std::string_view timestamp, LogLevel level, std::string_view message,
-                          std::initializer_list<LogField> fields);
+std::string FormatLogLine(LogFormat format, std::string_view timestamp, LogLevel level,
+                          std::string_view message, std::initializer_list<LogField> fields);
 
 }  // namespace tierwatch

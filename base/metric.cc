@@ -25,13 +25,20 @@ void FamilySet::Add(const MetricInfo& info, std::initializer_list<std::string_vi
                     double value) {
   prometheus::ClientMetric& metric = AddMetric(info, label_values);
   switch (info.type) {
-    case prometheus::MetricType::Counter: metric.counter.value = value; break;
-    case prometheus::MetricType::Untyped: metric.untyped.value = value; break;
-    default: assert(info.type == prometheus::MetricType::Gauge); metric.gauge.value = value;
+    case prometheus::MetricType::Counter:
+      metric.counter.value = value;
+      break;
+    case prometheus::MetricType::Untyped:
+      metric.untyped.value = value;
+      break;
+    default:
+      assert(info.type == prometheus::MetricType::Gauge);
+      metric.gauge.value = value;
   }
 }
 
-void FamilySet::AddHistogram(const MetricInfo& info, std::initializer_list<std::string_view> label_values,
+void FamilySet::AddHistogram(const MetricInfo& info,
+                             std::initializer_list<std::string_view> label_values,
                              prometheus::ClientMetric::Histogram histogram) {
   assert(info.type == prometheus::MetricType::Histogram);
   AddMetric(info, label_values).histogram = std::move(histogram);

@@ -1,5 +1,5 @@
-// YAML as a strict tree: every node knows its place, duplicate and unknown keys are errors, aliases can't explode.
-// The only user of yaml-cpp.
+// YAML as a strict tree: every node knows its place, duplicate and unknown keys are errors, aliases
+// can't explode. The only user of yaml-cpp.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,11 @@ class YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMap };
   struct Entry;
 
-  /// Reads the first document of `text`; `file` names it in findings. Limits: 16 MiB of text, 100 levels,
-  /// 1,000,000 nodes after aliases are expanded. Any finding is added to `diagnostics`, and nothing returned.
-  static std::optional<YamlNode> Parse(std::string_view text, std::string file, Diagnostics& diagnostics);
+  /// Reads the first document of `text`; `file` names it in findings. Limits: 16 MiB of text, 100
+  /// levels, 1,000,000 nodes after aliases are expanded. Any finding is added to `diagnostics`, and
+  /// nothing returned.
+  static std::optional<YamlNode> Parse(std::string_view text, std::string file,
+                                       Diagnostics& diagnostics);
 
   YamlNode();  // null, nowhere
 
@@ -61,11 +63,13 @@ struct YamlNode::Entry {
   YamlNode value;
 };
 
-/// Reads a map key by key; every getter marks its key as known. `Finish` (or destruction) reports the unknown ones
-/// with the nearest known key. A value of the wrong type is reported and the getter answers as if it were absent.
+/// Reads a map key by key; every getter marks its key as known. `Finish` (or destruction) reports
+/// the unknown ones with the nearest known key. A value of the wrong type is reported and the
+/// getter answers as if it were absent.
 class YamlMap {
  public:
-  /// `what` names the map in findings: "receiver". A node that is no map is reported; null reads as an empty map.
+  /// `what` names the map in findings: "receiver". A node that is no map is reported; null reads as
+  /// an empty map.
   YamlMap(const YamlNode& node, std::string_view what, Diagnostics& diagnostics);
   ~YamlMap() { Finish(); }
   YamlMap(const YamlMap&) = delete;
@@ -82,8 +86,9 @@ class YamlMap {
   std::optional<double> Number(std::string_view key);
   std::optional<Millis> Duration(std::string_view key);
   std::optional<std::int64_t> Size(std::string_view key);
-  std::vector<std::string> Strings(std::string_view key);                         // a list of scalars
-  std::vector<std::pair<std::string, std::string>> StringMap(std::string_view key);  // a map of scalars
+  std::vector<std::string> Strings(std::string_view key);  // a list of scalars
+  std::vector<std::pair<std::string, std::string>> StringMap(
+      std::string_view key);  // a map of scalars
 
   /// Where `key` stands, or the map itself where it is absent.
   const Location& Where(std::string_view key) const;

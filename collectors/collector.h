@@ -32,15 +32,16 @@ struct Sample {
   std::vector<prometheus::MetricFamily> families;
   /// What went wrong. Counted by reason, told in the log and on the overview page.
   std::vector<Error> errors;
-  /// False: the source was not reached; families hold what is known all the same (`tierwatch_redis_up 0`).
+  /// False: the source was not reached; families hold what is known all the same
+  /// (`tierwatch_redis_up 0`).
   bool up = true;
 
   /// The sample of a source that was not reached.
   static Sample Down(Error error, std::vector<prometheus::MetricFamily> families = {});
 };
 
-/// One target of one collector. Used by one thread at a time. Collectors do not log, retry, sleep or know the time
-/// of day; the runner adds `tierwatch_target_up`, duration and errors by reason.
+/// One target of one collector. Used by one thread at a time. Collectors do not log, retry, sleep
+/// or know the time of day; the runner adds `tierwatch_target_up`, duration and errors by reason.
 class Collector {
  public:
   virtual ~Collector() = default;
@@ -59,7 +60,8 @@ struct Target {
   std::unique_ptr<Collector> collector;
 };
 
-/// One entry of a collector's list in the configuration, read and ready to watch any number of addresses.
+/// One entry of a collector's list in the configuration, read and ready to watch any number of
+/// addresses.
 struct CollectorEntry {
   std::vector<std::string> addresses;  // `targets:`; `replicas` has its primary here
   std::function<Result<Target>(const std::string& address)> make;
@@ -70,8 +72,9 @@ struct CollectorKind {
   std::string_view stem;
   std::string_view summary;
   std::span<const MetricInfo> metrics;
-  /// Reads the keys of an entry that are the collector's own. The caller has read service, labels, sample_interval,
-  /// sample_timeout, file_sd and dns_sd, and calls Finish. Findings go to the map's diagnostics.
+  /// Reads the keys of an entry that are the collector's own. The caller has read service, labels,
+  /// sample_interval, sample_timeout, file_sd and dns_sd, and calls Finish. Findings go to the
+  /// map's diagnostics.
   CollectorEntry (*read)(YamlMap& entry, std::string_view service, CollectorResources& resources);
 };
 
@@ -79,6 +82,7 @@ struct CollectorKind {
 std::span<const CollectorKind> CollectorKinds();
 
 /// Reads `targets:`, a list of URLs with one of `schemes`; what is wrong is reported.
-std::vector<std::string> ReadTargets(YamlMap& entry, std::initializer_list<std::string_view> schemes);
+std::vector<std::string> ReadTargets(YamlMap& entry,
+                                     std::initializer_list<std::string_view> schemes);
 
 }  // namespace tierwatch

@@ -8,9 +8,10 @@
 
 namespace tierwatch {
 
-#define COLLECTOR(stem, Name, summary)          \
-  std::span<const MetricInfo> Name##Metrics();  \
-  CollectorEntry Read##Name(YamlMap& entry, std::string_view service, CollectorResources& resources);
+#define COLLECTOR(stem, Name, summary)                                \
+  std::span<const MetricInfo> Name##Metrics();                        \
+  CollectorEntry Read##Name(YamlMap& entry, std::string_view service, \
+                            CollectorResources& resources);
 #include "collectors/collectors.def"
 #undef COLLECTOR
 
@@ -35,15 +36,17 @@ Sample Sample::Down(Error error, std::vector<prometheus::MetricFamily> families)
   return sample;
 }
 
-std::vector<std::string> ReadTargets(YamlMap& entry, std::initializer_list<std::string_view> schemes) {
+std::vector<std::string> ReadTargets(YamlMap& entry,
+                                     std::initializer_list<std::string_view> schemes) {
   std::vector<std::string> targets;
   for (const std::string& text : entry.Strings("targets")) {
     const Result<Url> url = ParseUrl(text);
     const auto known = [&](std::string_view scheme) { return url.ok() && url->scheme == scheme; };
     if (std::none_of(schemes.begin(), schemes.end(), known)) {
-      entry.diagnostics().Add(entry.Where("targets"),
-                              fmt::format("a target must be a URL of {}://, not {}", fmt::join(schemes, ":// or "),
-                                          url.ok() ? url->scheme + "://…" : url.error().message));
+      entry.diagnostics().Add(
+          entry.Where("targets"),
+          fmt::format("a target must be a URL of {}://, not {}", fmt::join(schemes, ":// or "),
+                      url.ok() ? url->scheme + "://…" : url.error().message));
       continue;
     }
     targets.push_back(text);

@@ -22,7 +22,8 @@ using ExprPtr = std::shared_ptr<const Expr>;
 
 enum class ValueType { kNone, kScalar, kVector, kMatrix, kString };
 
-/// Parses an expression. Errors are Prometheus's: "1:5: parse error: unexpected …" (line:column of the expression).
+/// Parses an expression. Errors are Prometheus's: "1:5: parse error: unexpected …" (line:column of
+/// the expression).
 Result<ExprPtr> Parse(std::string_view text);
 /// The canonical text; Parse(Print(e)) is e.
 std::string Print(const Expr& expr);
@@ -65,10 +66,11 @@ class Engine {
  public:
   explicit Engine(EngineOptions options = {}) : options_(options) {}
 
-  Result<QueryResult> Instant(const ExprPtr& expr, const series::Queryable& storage, TimestampMs time) const;
+  Result<QueryResult> Instant(const ExprPtr& expr, const series::Queryable& storage,
+                              TimestampMs time) const;
   /// Evaluates at start, start + step, … up to end. `step` must be positive.
-  Result<QueryResult> Range(const ExprPtr& expr, const series::Queryable& storage, TimestampMs start,
-                            TimestampMs end, Millis step) const;
+  Result<QueryResult> Range(const ExprPtr& expr, const series::Queryable& storage,
+                            TimestampMs start, TimestampMs end, Millis step) const;
 
  private:
   EngineOptions options_;

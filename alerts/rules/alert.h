@@ -14,15 +14,20 @@ enum class AlertState { kInactive, kPending, kFiring, kResolved };
 /// "inactive", "pending", "firing" or "resolved".
 constexpr std::string_view AlertStateName(AlertState state) {
   switch (state) {
-    case AlertState::kPending: return "pending";
-    case AlertState::kFiring: return "firing";
-    case AlertState::kResolved: return "resolved";
-    case AlertState::kInactive: break;
+    case AlertState::kPending:
+      return "pending";
+    case AlertState::kFiring:
+      return "firing";
+    case AlertState::kResolved:
+      return "resolved";
+    case AlertState::kInactive:
+      break;
   }
   return "inactive";
 }
 
-/// One active or just resolved instance of an alerting rule. Plain data; times are 0 where they have not come yet.
+/// One active or just resolved instance of an alerting rule. Plain data; times are 0 where they
+/// have not come yet.
 struct Alert {
   Labels labels;  // identity; with `alertname`
   Labels annotations;

@@ -21,14 +21,16 @@ TEST(Labels, SetReplacesAndRemoves) {
   EXPECT_EQ(labels, (Labels{{"__name__", "up"}}));
 }
 
-// FNV-1a over name 0xff value 0xff; the empty set is the offset basis (prometheus/common model/signature.go).
+// FNV-1a over name 0xff value 0xff; the empty set is the offset basis (prometheus/common
+// model/signature.go).
 TEST(Labels, FingerprintIsPrometheuss) {
   EXPECT_EQ(Labels{}.Fingerprint(), 14695981039346656037ULL);
   EXPECT_NE((Labels{{"a", "bc"}}).Fingerprint(), (Labels{{"ab", "c"}}).Fingerprint());
 }
 
 TEST(Labels, PrintsUtf8NamesInQuotes) {
-  EXPECT_EQ((Labels{{"__name__", "my.metric"}, {"a.b", "x"}}).ToString(), R"({"my.metric", "a.b"="x"})");
+  EXPECT_EQ((Labels{{"__name__", "my.metric"}, {"a.b", "x"}}).ToString(),
+            R"({"my.metric", "a.b"="x"})");
   EXPECT_EQ((Labels{{"a", "q\"\\\n\x01"}}).ToString(), R"({a="q\"\\\n\x01"})");
 }
 

@@ -1,4 +1,5 @@
-// Runs a fuzz target over every file of its corpus: what every preset but `fuzz` links instead of libFuzzer.
+// Runs a fuzz target over every file of its corpus: what every preset but `fuzz` links instead of
+// libFuzzer.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -1,0 +1,397 @@
+#include "base/http_client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/duration.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr std::size_t kMaxHeaderBytes = 256u << 10;
+constexpr std::size_t kMaxIdle = 16;
+constexpr long kMaxRedirects = 5;
+
+struct FreeEasy {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct FreeMulti {
+  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using SList = std::unique_ptr<curl_slist, FreeList>;
+
+void Append(SList& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) return;
+  (void)list.release();
+  list.reset(longer);
+}
+
+// One request at a time. The multi handle owns the connections that are kept alive, and can be
+// woken up by another thread, which an easy handle by itself can't.
+struct Channel {
+  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
+  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
+};
+
+// What one exchange receives; handed to libcurl's callbacks.
+struct Exchange {
+  HttpResponse response;
+  std::size_t max_body = 0;
+  std::size_t header_bytes = 0;
+  bool over_limit = false;
+  char error[CURL_ERROR_SIZE] = "";
+};
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  }
+  return lower;
+}
+
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kWhiteSpace = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kWhiteSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kWhiteSpace) + 1 - first);
+}
+
+std::size_t OnBody(char* data, std::size_t, std::size_t size, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  if (exchange.response.body.size() + size > exchange.max_body) {
+    exchange.over_limit = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  exchange.response.body.append(data, size);
+  return size;
+}
+
+std::size_t OnHeader(char* data, std::size_t, std::size_t size, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  exchange.header_bytes += size;
+  if (exchange.header_bytes > kMaxHeaderBytes) {
+    exchange.over_limit = true;
+    return 0;
+  }
+  const std::string_view line(data, size);
+  if (line.substr(0, 5) == "HTTP/")
+    exchange.response.headers.clear();  // of a redirect or a 100 Continue
+  const std::size_t colon = line.find(':');
+  if (colon != std::string_view::npos && colon > 0) {
+    exchange.response.headers[Lower(line.substr(0, colon))] = Trim(line.substr(colon + 1));
+  }
+  return size;
+}
+
+bool IsToken(std::string_view text) {
+  const auto ok = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), ok);
+}
+
+bool IsHeaderValue(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+  });
+}
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+bool Has(const Headers& headers, std::string_view lower_name) {
+  return std::any_of(headers.begin(), headers.end(),
+                     [&](const auto& header) { return Lower(header.first) == lower_name; });
+}
+
+// The request's headers and those of the options that it does not set itself.
+Result<Headers> MergeHeaders(const HttpOptions& options, const HttpRequest& request) {
+  Headers merged = request.headers;
+  for (const auto& header : options.headers) {
+    if (!Has(request.headers, Lower(header.first))) merged.push_back(header);
+  }
+  for (const auto& [name, value] : merged) {
+    if (!IsToken(name) || !IsHeaderValue(value)) {
+      return Error{"a header's name or value has a character that HTTP does not allow",
+                   Reason::kParse};
+    }
+  }
+  return merged;
+}
+
+SList HeaderList(const Headers& headers) {
+  SList list;
+  for (const auto& [name, value] : headers)
+    Append(list, value.empty() ? name + ";" : name + ": " + value);
+  // A line without a value keeps libcurl from adding one of its own.
+  Append(list, "Expect:");
+  if (!Has(headers, "content-type")) Append(list, "Content-Type:");
+  return list;
+}
+
+Reason ReasonOf(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+      return Reason::kConnect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+      return Reason::kTls;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Reason::kTimeout;
+    case CURLE_FILESIZE_EXCEEDED:
+      return Reason::kLimit;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WEIRD_SERVER_REPLY:
+      return Reason::kParse;
+    default:
+      return Reason::kOther;
+  }
+}
+
+Error Failure(CURLcode code, const Exchange& exchange, const HttpOptions& options, Millis timeout) {
+  if (exchange.over_limit || code == CURLE_FILESIZE_EXCEEDED) {
+    return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
+                 Reason::kLimit};
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    const bool connecting =
+        std::string_view(exchange.error).find("onnect") != std::string_view::npos;
+    return Error{fmt::format("timed out {}",
+                             connecting && options.connect_timeout < timeout
+                                 ? "connecting after " + FormatDuration(options.connect_timeout)
+                                 : "after " + FormatDuration(timeout)),
+                 Reason::kTimeout};
+  }
+  const std::string_view detail = Trim(exchange.error);
+  return Error{std::string(detail.empty() ? curl_easy_strerror(code) : detail), ReasonOf(code)};
+}
+
+void SetTls(CURL* easy, const TlsOptions& tls) {
+  if (!tls.ca_file.empty()) {
+    // Only this authority is trusted, and the file is read at every new connection.
+    curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  }
+  if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
+  if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.insecure_skip_verify ? 0L : 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.insecure_skip_verify ? 0L : 2L);
+}
+
+void SetLimits(CURL* easy, const HttpOptions& options, Millis timeout) {
+  const auto ms = [](Millis duration) {
+    return static_cast<long>(std::max(duration.count(), Millis::rep{1}));
+  };
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms(timeout));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms(std::min(options.connect_timeout, timeout)));
+  curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+                   static_cast<curl_off_t>(options.max_response_bytes));
+  // Without this, a timeout during name resolution waits for the resolver to give up by itself.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 10L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, options.follow_redirects ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kMaxRedirects);
+  curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy_url.c_str());  // "" keeps the environment out
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "tierwatch");
+}
+
+void SetMethod(CURL* easy, const HttpRequest& request) {
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (request.method == "GET" && request.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    return;
+  }
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  if (request.method != "POST")
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+// Credentials go through libcurl's own options, which keep them from other hosts after a redirect.
+Result<void> SetCredentials(CURL* easy, const HttpOptions& options, const Url& url) {
+  if (!options.bearer_token.empty()) {
+    Result<std::string> token = options.bearer_token.Read();
+    if (!token.ok()) return std::move(token).error();
+    if (!IsHeaderValue(*token))
+      return Error{"the bearer token has a line end or a control character", Reason::kAuth};
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, token->c_str());
+    return {};
+  }
+  std::string user = url.user;
+  std::string password = url.password;
+  if (!options.username.empty()) {
+    Result<std::string> read = options.password.Read();
+    if (!read.ok()) return std::move(read).error();
+    user = options.username;
+    password = *read;
+  }
+  if (user.empty() && password.empty()) return {};
+  curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(easy, CURLOPT_USERNAME, user.c_str());
+  curl_easy_setopt(easy, CURLOPT_PASSWORD, password.c_str());
+  return {};
+}
+
+// Runs what the channel's easy handle was set up for until it ends; nothing where `stop` was
+// requested before.
+std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop) {
+  CURLM* multi = channel.multi.get();
+  if (curl_multi_add_handle(multi, channel.easy.get()) != CURLM_OK) return CURLE_FAILED_INIT;
+  std::optional<CURLcode> code;
+  {
+    const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
+    for (int running = 1; running > 0 && !stop.stop_requested();) {
+      if (curl_multi_perform(multi, &running) != CURLM_OK) break;
+      if (running > 0) curl_multi_poll(multi, nullptr, 0, 1'000, nullptr);
+    }
+  }
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg == CURLMSG_DONE) code = message->data.result;
+  }
+  curl_multi_remove_handle(multi, channel.easy.get());
+  if (!code && !stop.stop_requested()) return CURLE_FAILED_INIT;
+  return code;
+}
+
+std::string RemoteAddress(CURL* easy) {
+  const char* ip = nullptr;
+  long port = 0;
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+  if (ip == nullptr || *ip == '\0') return {};
+  const bool v6 = std::string_view(ip).find(':') != std::string_view::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", ip, v6 ? "]" : "", port);
+}
+
+Result<Url> CheckedUrl(const HttpRequest& request) {
+  if (!IsToken(request.method)) return Error{"bad HTTP method", Reason::kParse};
+  Result<Url> url = ParseUrl(request.url);
+  if (url.ok() && url->scheme != "http" && url->scheme != "https") {
+    return Error{fmt::format("bad URL: expected http:// or https://, not {}://", url->scheme),
+                 Reason::kParse};
+  }
+  return url;
+}
+
+}  // namespace
+
+struct HttpClient::State {
+  HttpOptions options;
+  std::mutex mutex;
+  std::vector<Channel> idle;
+
+  Channel Take() {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return Channel();
+    Channel channel = std::move(idle.back());
+    idle.pop_back();
+    return channel;
+  }
+  void GiveBack(Channel channel) {
+    curl_easy_reset(channel.easy.get());
+    const std::lock_guard lock(mutex);
+    if (idle.size() < kMaxIdle) idle.push_back(std::move(channel));
+  }
+  Result<HttpResponse> Exchanged(Channel& channel, const Url& url, const HttpRequest& request);
+};
+
+Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& url,
+                                                  const HttpRequest& request) {
+  CURL* easy = channel.easy.get();
+  Result<Headers> headers = MergeHeaders(options, request);
+  if (!headers.ok()) return std::move(headers).error();
+  if (Result<void> done = SetCredentials(easy, options, url); !done.ok())
+    return std::move(done).error();
+  SetLimits(easy, options, request.timeout);
+  SetTls(easy, options.tls);
+  SetMethod(easy, request);
+
+  // libcurl checks a certificate against the URL's host, so another name goes into the URL, and the
+  // connection is led to the host that was asked for.
+  const int default_port = url.scheme == "https" ? 443 : 80;
+  const std::string& server_name = options.tls.server_name;
+  Url shown = url;
+  SList connect_to;
+  if (url.scheme == "https" && !server_name.empty()) {
+    shown.host = server_name;
+    Append(connect_to, "::" + url.HostPort(default_port));
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect_to.get());
+    if (!Has(*headers, "host")) headers->emplace_back("Host", url.HostPort(default_port));
+  }
+  const std::string text = shown.scheme + "://" + shown.HostPort(default_port) + shown.path;
+  curl_easy_setopt(easy, CURLOPT_URL, text.c_str());
+  const SList header_list = HeaderList(*headers);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list.get());
+
+  Exchange exchange;
+  exchange.max_body = options.max_response_bytes;
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, OnHeader);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &exchange);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.error);
+  const std::optional<CURLcode> code = Perform(channel, request.stop);
+  if (!code) return Error{"cancelled", Reason::kOther};
+  if (*code != CURLE_OK) return Failure(*code, exchange, options, request.timeout);
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  exchange.response.status = static_cast<int>(status);
+  exchange.response.remote_address = RemoteAddress(easy);
+  return std::move(exchange.response);
+}
+
+HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>()) {
+  static const CURLcode kReady =
+      curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process, as libcurl asks for
+  (void)kReady;
+  state_->options = std::move(options);
+}
+
+HttpClient::~HttpClient() = default;
+
+Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
+  Result<Url> url = CheckedUrl(request);
+  if (!url.ok()) return std::move(url).error();
+  Channel channel = state_->Take();
+  if (!channel.easy || !channel.multi) return Error{"out of memory", Reason::kOther};
+  Result<HttpResponse> result = state_->Exchanged(channel, *url, request);
+  state_->GiveBack(std::move(channel));
+  return result;
+}
+
+}  // namespace tierwatch

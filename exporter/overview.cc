@@ -167,11 +167,11 @@ std::string RenderAlerts(const OverviewSource& source) {
 std::string RenderDown(const OverviewSource& source) {
   std::string rows;
   for (const DownTarget& target : source.down) {
-    rows +=
-        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>{}{}<td>{}</td></tr>",
-                    EscapeHtml(target.collector), EscapeHtml(target.labels.Get("service")),
-                    EscapeHtml(target.labels.Get("target")), Cell(Since(target.since, source.now)),
-                    Cell(target.reason, "bad"), EscapeHtml(target.message));
+    rows += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{}</td>{}{}<td>{}</td></tr>", EscapeHtml(target.collector),
+        EscapeHtml(target.labels.Get("service")), EscapeHtml(target.labels.Get("target")),
+        Cell(target.since == 0 ? "never" : Since(target.since, source.now) + " ago"),
+        Cell(target.reason, "bad"), EscapeHtml(target.message));
   }
   return Section("Targets that are down",
                  "<th>Collector<th>Service<th>Target<th class=n>Last reached<th "

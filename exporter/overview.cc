@@ -108,9 +108,8 @@ std::string Section(std::string_view title, std::string_view head, const std::st
 
 // How long ago, for people.
 std::string Since(TimestampMs then, TimestampMs now) {
-  return then == 0 ? "never"
-                   : FormatSeconds(std::round(
-                         static_cast<double>(std::max<TimestampMs>(now - then, 0)) / 1000));
+  return FormatSeconds(
+      std::round(static_cast<double>(std::max<TimestampMs>(now - then, 0)) / 1000));
 }
 
 std::string LabelText(const Labels& labels) {

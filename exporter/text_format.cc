@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace tierwatch {
 namespace {
@@ -258,15 +259,19 @@ std::size_t AppendNew(std::string& out, const FamilyText& family, SeriesSet& see
 
 std::size_t DropTwins(FamilyText& family) {
   SeriesSet seen(family.series.size());
-  std::string text;
-  std::vector<FamilyText::Series> kept;
-  text.reserve(family.text.size());
-  kept.reserve(family.series.size());
-  const std::size_t dropped = AppendNew(text, family, seen, &kept);
-  if (dropped > 0) {
-    family.text = std::move(text);
-    family.series = std::move(kept);
-  }
+  const std::string_view text = family.text;
+  std::size_t at = 0;
+  const bool unique =
+      std::all_of(family.series.begin(), family.series.end(), [&](const auto& series) {
+        const std::size_t from = std::exchange(at, at + series.size);
+        return seen.Insert(series.hash, text.substr(from, series.identity));
+      });
+  if (unique) return 0;
+  FamilyText first_ones;
+  SeriesSet again(family.series.size());
+  const std::size_t dropped = AppendNew(first_ones.text, family, again, &first_ones.series);
+  family.text = std::move(first_ones.text);
+  family.series = std::move(first_ones.series);
   return dropped;
 }
 
@@ -335,7 +340,12 @@ BatchText RenderBatch(const std::vector<prometheus::MetricFamily>& families,
     FamilyText& out = batch.families.back();
     out.series.reserve(out.series.size() + family->metric.size());
     FamilyWriter writer(out, target_labels);
-    for (const ClientMetric& metric : family->metric) batch.dropped += writer.Add(metric) ? 0 : 1;
+    for (const ClientMetric& metric : family->metric) {
+      batch.dropped += writer.Add(metric) ? 0 : 1;
+      if (&metric == family->metric.data()) {  // the others are about as long
+        out.text.reserve(out.text.size() + out.text.size() * family->metric.size() * 9 / 8);
+      }
+    }
   }
   for (FamilyText& family : batch.families) batch.dropped += DropTwins(family);
   std::erase_if(batch.families, [](const FamilyText& family) { return family.series.empty(); });

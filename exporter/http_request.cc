@@ -85,7 +85,8 @@ bool ServerRequest::AcceptsGzip() const {
 }
 
 HttpReply HttpReply::Of(int status, std::string content_type, std::string body) {
-  return {status, std::move(content_type), {}, std::make_shared<const std::string>(std::move(body))};
+  return {
+      status, std::move(content_type), {}, std::make_shared<const std::string>(std::move(body))};
 }
 
 }  // namespace tierwatch

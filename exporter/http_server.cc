@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -44,7 +46,9 @@ HttpReply Plain(int status, std::string_view text) {
 }
 
 // The body, bounded; nothing and a reply where it can't be taken.
-std::optional<HttpReply> ReadBody(mg_connection* connection, std::size_t limit, ServerRequest& request) {
+std::optional<HttpReply> ReadBody(mg_connection* connection, const HttpServerOptions& options,
+                                  ServerRequest& request) {
+  const std::size_t limit = options.max_body_bytes;
   const long long length = mg_get_request_info(connection)->content_length;
   const bool chunked = !request.Header("transfer-encoding").empty();
   if (chunked && !request.Header("content-length").empty()) {
@@ -55,21 +59,24 @@ std::optional<HttpReply> ReadBody(mg_connection* connection, std::size_t limit, 
   };
   if (length > 0 && static_cast<unsigned long long>(length) > limit) return too_large();
   if (length <= 0 && !chunked) return std::nullopt;
-  std::string piece(16 << 10, '\0');
-  for (;;) {
-    const int count = mg_read(connection, piece.data(), piece.size());
-    if (count <= 0) break;
-    request.body.append(piece, 0, static_cast<std::size_t>(count));
+  // mg_read fills its buffer however slowly the bytes come, with a timeout for each: only small
+  // pieces let the deadline of the whole body count.
+  std::array<char, 16> piece;
+  const auto deadline = std::chrono::steady_clock::now() + options.request_timeout;
+  int count = 0;
+  while ((count = mg_read(connection, piece.data(), piece.size())) > 0) {
+    request.body.append(piece.data(), static_cast<std::size_t>(count));
     if (request.body.size() > limit) return too_large();
+    if (std::chrono::steady_clock::now() > deadline) return Plain(408, "the body came too slowly");
   }
-  if (length > 0 && request.body.size() != static_cast<std::size_t>(length)) {
+  if (count < 0 || (length > 0 && request.body.size() != static_cast<std::size_t>(length))) {
     return Plain(408, "the body did not arrive");
   }
   return std::nullopt;
 }
 
-// Connections' threads have stacks of 100 KiB: what works gets a thread with a stack of its own. Their number is
-// bounded by the number of connections.
+// Connections' threads have stacks of 100 KiB: what works gets a thread with a stack of its own.
+// Their number is bounded by the number of connections.
 HttpReply RunOnFullStack(const HttpHandler& handler, const ServerRequest& request) {
   HttpReply reply;
   std::exception_ptr failure;
@@ -95,13 +102,14 @@ HttpReply RunHandler(const Route& route, const ServerRequest& request, Logger& l
   return Plain(500, "internal error; the log says more");
 }
 
-void Send(mg_connection* connection, const ServerRequest& request, const HttpReply& reply, bool keep) {
+void Send(mg_connection* connection, const ServerRequest& request, const HttpReply& reply,
+          bool keep) {
   static const std::string kNothing;
   const std::string& body = reply.body ? *reply.body : kNothing;
-  std::string head = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n",
-      reply.status, mg_get_response_code_text(connection, reply.status), reply.content_type,
-      body.size(), keep ? "keep-alive" : "close");
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n",
+                  reply.status, mg_get_response_code_text(connection, reply.status),
+                  reply.content_type, body.size(), keep ? "keep-alive" : "close");
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
   head += "\r\n";
   const bool with_body = request.method != "HEAD";
@@ -123,7 +131,7 @@ ServerRequest ReadRequest(const mg_request_info& info) {
   return request;
 }
 
-HttpReply Answer(mg_connection* connection, const Route* route, std::size_t max_body_bytes,
+HttpReply Answer(mg_connection* connection, const Route* route, const HttpServerOptions& options,
                  ServerRequest& request, Logger& logger) {
   if (route == nullptr) return Plain(404, "no such page");
   const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -132,7 +140,7 @@ HttpReply Answer(mg_connection* connection, const Route* route, std::size_t max_
     reply.headers.emplace_back("Allow", route->post ? "GET, HEAD, POST" : "GET, HEAD");
     return reply;
   }
-  if (auto refused = ReadBody(connection, max_body_bytes, request)) return *refused;
+  if (auto refused = ReadBody(connection, options, request)) return *refused;
   return RunHandler(*route, request, logger);
 }
 
@@ -179,18 +187,30 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
   const std::string threads = std::to_string(std::clamp(options.max_connections, 2, 4096));
   const std::string timeout = std::to_string(options.request_timeout.count());
   // No document_root: nothing of the file system is ever served.
-  const char* settings[] = {"listening_ports", ports->c_str(),
-                            "num_threads", threads.c_str(),
-                            "request_timeout_ms", timeout.c_str(),
-                            "enable_keep_alive", "yes",
-                            "keep_alive_timeout_ms", "500",
-                            "linger_timeout_ms", "500",
-                            "tcp_nodelay", "1",
-                            "max_request_size", "16384",
-                            "enable_directory_listing", "no",
-                            "cgi_pattern", "",
-                            "access_control_allow_origin", "",
-                            "access_control_allow_methods", "",
+  const char* settings[] = {"listening_ports",
+                            ports->c_str(),
+                            "num_threads",
+                            threads.c_str(),
+                            "request_timeout_ms",
+                            timeout.c_str(),
+                            "enable_keep_alive",
+                            "yes",
+                            "keep_alive_timeout_ms",
+                            "500",
+                            "linger_timeout_ms",
+                            "500",
+                            "tcp_nodelay",
+                            "1",
+                            "max_request_size",
+                            "16384",
+                            "enable_directory_listing",
+                            "no",
+                            "cgi_pattern",
+                            "",
+                            "access_control_allow_origin",
+                            "",
+                            "access_control_allow_methods",
+                            "",
                             nullptr};
   mg_init_library(0);
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(state)));
@@ -199,7 +219,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
   const std::lock_guard lock(made.mutex);
   made.started = true;
   if (made.context == nullptr) {
-    return Error{made.start_errors.empty() ? "failed" : made.start_errors, Reason::kConnect}.In(doing);
+    return Error{made.start_errors.empty() ? "failed" : made.start_errors, Reason::kConnect}.In(
+        doing);
   }
   return server;
 }
@@ -220,8 +241,7 @@ int HttpServer::State::OnRequest(mg_connection* connection) {
     ServerRequest request = ReadRequest(*mg_get_request_info(connection));
     const auto at = self.routes.find(request.path);
     const Route* route = at == self.routes.end() ? nullptr : &at->second;
-    const HttpReply reply =
-        Answer(connection, route, self.options.max_body_bytes, request, self.logger);
+    const HttpReply reply = Answer(connection, route, self.options, request, self.logger);
     // A refused body is still in the pipe, so that connection can't be used again.
     Send(connection, request, reply, route != nullptr && route->ready_made && reply.status < 400);
     return reply.status;

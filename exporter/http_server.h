@@ -1,4 +1,5 @@
-// The HTTP server: routes by path, limits on everything a client sends. The one adapter of civetweb's C API.
+// The HTTP server: routes by path, limits on everything a client sends. The one adapter of
+// civetweb's C API.
 #pragma once
 
 #include <cstddef>
@@ -43,13 +44,15 @@ struct HttpReply {
 
 using HttpHandler = std::function<HttpReply(const ServerRequest&)>;
 
-/// A path and who answers it. GET and HEAD are always allowed, HEAD is answered as GET without the body.
+/// A path and who answers it. GET and HEAD are always allowed, HEAD is answered as GET without the
+/// body.
 struct Route {
   std::string path;
   HttpHandler handler;
   bool post = false;
-  /// True: the handler only hands over what is ready, so it runs on the connection's own thread, whose stack is
-  /// small, and the connection is kept alive. False: it runs on a thread with a full stack; the connection is closed.
+  /// True: the handler only hands over what is ready, so it runs on the connection's own thread,
+  /// whose stack is small, and the connection is kept alive. False: it runs on a thread with a full
+  /// stack; the connection is closed.
   bool ready_made = false;
 };
 
@@ -60,8 +63,9 @@ struct HttpServerOptions {
   std::size_t max_body_bytes = 1u << 20;
 };
 
-/// Serves from Start until destruction, which waits for requests under way. An exception of a handler is answered with
-/// 500 and logged. Errors of Start say why: "listen on 127.0.0.1:9917: … Address already in use".
+/// Serves from Start until destruction, which waits for requests under way. An exception of a
+/// handler is answered with 500 and logged. Errors of Start say why: "listen on 127.0.0.1:9917: …
+/// Address already in use".
 class HttpServer {
  public:
   static Result<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,

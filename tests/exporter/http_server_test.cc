@@ -20,9 +20,18 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
+HttpRequest Post(const std::string& body) {
+  HttpRequest request;
+  request.method = "POST";
+  request.body = body;
+  return request;
+}
+
 class HttpServerTest : public testing::Test {
  protected:
-  HttpServerTest() {
+  // One server for all tests: civetweb takes two seconds to stop.
+  static void SetUpTestSuite() {
+    logger_ = MakeNullLogger();
     HttpServerOptions options;
     options.listen_address = "127.0.0.1:0";
     options.max_connections = 8;
@@ -30,7 +39,10 @@ class HttpServerTest : public testing::Test {
     options.max_body_bytes = 1000;
     const auto page = std::make_shared<const std::string>(std::string(300'000, 'x') + "\n");
     std::vector<Route> routes;
-    routes.push_back({"/metrics", [page](const ServerRequest&) { return HttpReply{.body = page}; },
+    routes.push_back({"/metrics",
+                      [page](const ServerRequest&) {
+                        return HttpReply{200, "text/plain", {}, page};
+                      },
                       false, true});
     routes.push_back({"/echo",
                       [](const ServerRequest& request) {
@@ -84,17 +96,21 @@ class HttpServerTest : public testing::Test {
     return answer;
   }
 
-  std::unique_ptr<Logger> logger_ = MakeNullLogger();
-  std::unique_ptr<HttpServer> server_;
+  static void TearDownTestSuite() {
+    server_.reset();
+    logger_.reset();
+  }
+
+  static inline std::unique_ptr<Logger> logger_;
+  static inline std::unique_ptr<HttpServer> server_;
 };
 
 TEST_F(HttpServerTest, AnswersGetHeadAndPost) {
   EXPECT_EQ(Send({}, "/echo?a=1&q=1%2B1+x").body, "GET  1+1 x");
-  EXPECT_EQ(Send({.method = "POST", .body = "hello"}, "/echo").body, "POST hello -");
-  const HttpResponse form = Send({.method = "POST",
-                                  .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
-                                  .body = "q=up%20%3E+0"},
-                                 "/echo?q=no");
+  EXPECT_EQ(Send(Post("hello"), "/echo").body, "POST hello -");
+  HttpRequest query = Post("q=up%20%3E+0");
+  query.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  const HttpResponse form = Send(query, "/echo?q=no");
   EXPECT_EQ(form.body, "POST q=up%20%3E+0 up > 0");
   const HttpResponse large = Send({}, "/metrics");
   EXPECT_EQ(large.body.size(), 300'001u);
@@ -110,16 +126,16 @@ TEST_F(HttpServerTest, HeadHasTheHeadersAlone) {
 TEST_F(HttpServerTest, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(Send({}, "/nothing").status, 404);
   EXPECT_EQ(Send({}, "/metrics/../etc/passwd").status, 404);
-  const HttpResponse refused = Send({.method = "POST", .body = "x"}, "/metrics");
+  const HttpResponse refused = Send(Post("x"), "/metrics");
   EXPECT_EQ(refused.status, 405);
   EXPECT_EQ(refused.headers.at("allow"), "GET, HEAD");
-  EXPECT_EQ(Send({.method = "POST", .body = std::string(1001, 'x')}, "/echo").status, 413);
+  EXPECT_EQ(Send(Post(std::string(1001, 'x')), "/echo").status, 413);
   EXPECT_THAT(Raw("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Raw("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"),
-              StartsWith("HTTP/1.1 4"));
-  EXPECT_THAT(Raw("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+              StartsWith("HTTP/1.0 400 "));
+  EXPECT_THAT(Raw("nonsense\r\n\r\n"), StartsWith("HTTP/1.0 400 "));
 }
 
 TEST_F(HttpServerTest, BoundsAChunkedBody) {
@@ -142,9 +158,9 @@ TEST_F(HttpServerTest, AHandlersExceptionIsAnswered) {
 TEST_F(HttpServerTest, HandlersThatWorkHaveALargeStack) { EXPECT_EQ(Send({}, "/deep").body, "d"); }
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
-  const std::string answer = Raw(
-      "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\nHEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
-      "GET /echo?q=last HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer =
+      Raw("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\nHEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+          "GET /echo?q=last HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(answer, testing::ContainsRegex("200 OK(.|\n)*200 OK(.|\n)*GET  last"));
 }
 
@@ -195,10 +211,17 @@ TEST(ListenAddress, Check) {
 }
 
 TEST(ServerRequest, AcceptEncoding) {
-  const std::pair<const char*, bool> cases[] = {
-      {"", false},         {"gzip", true},           {"deflate, gzip;q=0.5", true}, {"gzip;q=0", false},
-      {"gzip; q=0.000", false}, {"*", true},         {"*;q=0", false},              {"gzip;q=0, *", false},
-      {"identity", false}, {"gzip;q=0.01", true},    {"br;q=1.0, gzip;q=0.8, *;q=0.1", true}};
+  const std::pair<const char*, bool> cases[] = {{"", false},
+                                                {"gzip", true},
+                                                {"deflate, gzip;q=0.5", true},
+                                                {"gzip;q=0", false},
+                                                {"gzip; q=0.000", false},
+                                                {"*", true},
+                                                {"*;q=0", false},
+                                                {"gzip;q=0, *", false},
+                                                {"identity", false},
+                                                {"gzip;q=0.01", true},
+                                                {"br;q=1.0, gzip;q=0.8, *;q=0.1", true}};
   for (const auto& [header, want] : cases) {
     ServerRequest request;
     request.headers = {{"accept-encoding", header}};

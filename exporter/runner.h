@@ -1,0 +1,91 @@
+// Samples one target: measures, counts, tells when its state changes, and publishes what came as a
+// Batch.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/batch.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "collectors/collector.h"
+
+namespace tierwatch {
+
+/// Takes every published batch. Called from many threads at once.
+using BatchSink = std::function<void(const BatchPtr&)>;
+
+/// What is watched, how often and for how long.
+struct WatchedTarget {
+  std::string collector;  // the stem
+  Labels labels;          // service, target and the entry's own
+  Millis interval{15'000};
+  Millis timeout{10'000};
+  std::unique_ptr<Collector> source;
+
+  /// The same in every process: what the phase of the target is made from.
+  std::uint64_t Hash() const;
+};
+
+/// What is known of a target, for the overview page and /-/ready.
+struct TargetStatus {
+  std::string collector;
+  Labels labels;
+  bool sampled = false;  // at least once, whatever came of it
+  bool up = false;
+  TimestampMs last_success = 0;  // 0: never
+  std::vector<Error> errors;     // of the last sampling
+};
+
+/// The metrics that every target has besides its collector's.
+std::span<const MetricInfo> TargetMetrics();
+
+/// Thread-safe; Sample is called by one thread at a time. A collector that throws is a target that
+/// is down.
+class TargetRunner {
+ public:
+  TargetRunner(WatchedTarget target, const Clock& clock, std::vector<BatchSink> sinks,
+               Logger& logger);
+
+  void Sample(std::stop_token stop);
+  /// A slot came while the last sampling went on.
+  void CountSkipped();
+  TargetStatus status() const;
+  const WatchedTarget& target() const { return target_; }
+
+ private:
+  enum class State { kNew, kUp, kPartly, kDown };
+
+  tierwatch::Sample Collect(const SampleContext& context);
+  void Record(const tierwatch::Sample& sample, TimestampMs now);
+  void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;
+  void TellChange(State now, const std::vector<Error>& errors);
+
+  const WatchedTarget target_;
+  const Clock& clock_;
+  const std::vector<BatchSink> sinks_;
+  Logger& logger_;
+
+  mutable std::mutex mutex_;  // guards all below
+  State state_ = State::kNew;
+  TimestampMs last_success_ = 0;
+  std::vector<Error> errors_;
+  std::array<double, 9> errors_by_reason_{};  // indexed by Reason
+  double skipped_ = 0;
+};
+
+/// tierwatch's own registries as a batch: collector "self", no target labels, each family name
+/// once.
+BatchPtr SampleSelf(std::span<const std::shared_ptr<const prometheus::Collectable>> registries,
+                    const Clock& clock);
+
+}  // namespace tierwatch

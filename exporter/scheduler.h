@@ -1,0 +1,87 @@
+// When jobs run and on which threads: many periodic jobs, each on its own rhythm, on as few threads
+// as are blocked.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace tierwatch {
+
+/// The rhythm of one job: slots at offset, offset + interval, … in steady time. The offset comes
+/// from a hash, so that jobs of one interval are spread over it.
+class Rhythm {
+ public:
+  /// `interval` must be positive.
+  Rhythm(Millis interval, std::uint64_t hash);
+  /// The first slot after `time`.
+  SteadyTime After(SteadyTime time) const;
+  /// When to run for the first time: soon, and not all jobs at once.
+  SteadyTime First(SteadyTime start) const;
+
+ private:
+  Millis interval_;
+  Millis offset_;
+};
+
+/// `run` is never called twice at once. A slot that comes while it runs is not made up for:
+/// `skipped` is called.
+struct Job {
+  Rhythm rhythm;
+  std::function<void(std::stop_token)> run;
+  std::function<void()> skipped = [] {};  // must be quick
+};
+
+/// Runs jobs from Start to Stop. A thread is added when a job is due and all threads are busy, up
+/// to the limit; one that has had nothing to do for `idle_time` leaves.
+class Scheduler {
+ public:
+  explicit Scheduler(std::size_t max_threads = 64, Millis idle_time = Millis(10'000));
+  ~Scheduler() { Stop(); }
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  /// Before Start.
+  void Add(Job job);
+  void Start();
+  /// Starts nothing any more, asks running jobs to stop and waits for them, as long as they take.
+  /// Thread-safe.
+  void Stop();
+  /// The worker threads of now, for metrics and tests. Thread-safe.
+  std::size_t threads() const;
+
+ private:
+  struct Entry {
+    Job job;
+    SteadyTime due;
+    bool busy = false;  // queued or running
+  };
+
+  void Dispatch();
+  SteadyTime EnqueueDue(SteadyTime now);
+  void AddWorker();
+  void Work();
+
+  const std::size_t max_threads_;
+  const Millis idle_time_;
+  std::stop_source stop_;
+
+  mutable std::mutex mutex_;       // guards all below
+  std::condition_variable work_;   // workers: something is queued, or the end
+  std::condition_variable ended_;  // the dispatcher: the end
+  std::condition_variable left_;   // Stop: a worker left
+  std::deque<Entry> entries_;      // references stay good
+  std::deque<Entry*> queue_;
+  std::size_t workers_ = 0;
+  std::size_t idle_ = 0;
+  std::thread dispatcher_;
+};
+
+}  // namespace tierwatch

@@ -1,0 +1,246 @@
+#include "exporter/config.h"
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/http_client.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 16u << 20;
+
+struct Defaults {
+  Millis interval{15'000};
+  Millis timeout{10'000};
+};
+
+void RefuseUnbuilt(YamlMap& map, std::string_view key, std::string_view instead) {
+  if (map.Get(key) != nullptr) {
+    map.diagnostics().Add(map.Where(key), fmt::format("{} is not supported yet; {}", key, instead));
+  }
+}
+
+// A duration that must be positive, like every interval and timeout.
+Millis PositiveDuration(YamlMap& map, std::string_view key, Millis fallback) {
+  const Millis value = map.Duration(key).value_or(fallback);
+  if (value.count() > 0) return value;
+  map.diagnostics().Add(map.Where(key), fmt::format("{} must be longer than 0", key));
+  return fallback;
+}
+
+// `taken` names labels that are somebody else's to set.
+Labels ReadLabels(YamlMap& map, std::string_view key,
+                  std::initializer_list<std::string_view> taken) {
+  Labels labels;
+  for (const auto& [name, value] : map.StringMap(key)) {
+    if (!IsLegacyLabelName(name) || name.starts_with("__")) {
+      map.diagnostics().Add(map.Where(key),
+                            fmt::format("{} is not a label name: letters, digits and _, "
+                                        "not starting with a digit or __",
+                                        Quote(name)));
+    } else if (std::find(taken.begin(), taken.end(), name) != taken.end()) {
+      map.diagnostics().Add(map.Where(key), fmt::format("the label {} can't be set here", name));
+    } else if (!IsUtf8(value)) {
+      map.diagnostics().Add(map.Where(key), fmt::format("the value of {} is not UTF-8", name));
+    } else {
+      labels.Set(name, value);
+    }
+  }
+  return labels;
+}
+
+void ReadGlobal(const YamlNode& node, Config& config, Defaults& defaults,
+                Diagnostics& diagnostics) {
+  YamlMap map(node, "global", diagnostics);
+  defaults.interval = PositiveDuration(map, "sample_interval", defaults.interval);
+  defaults.timeout = PositiveDuration(map, "sample_timeout", defaults.timeout);
+  config.evaluation_interval =
+      PositiveDuration(map, "evaluation_interval", config.evaluation_interval);
+  config.external_labels = ReadLabels(map, "external_labels", {});
+  config.self_labels = ReadLabels(map, "self_labels", {"service", "target", "collector"});
+  config.external_url = map.String("external_url").value_or("");
+  const Result<Url> url = ParseUrl(config.external_url);
+  if (!config.external_url.empty() && !(url.ok() && url->scheme.starts_with("http"))) {
+    diagnostics.Add(map.Where("external_url"), "external_url must be an http:// or https:// URL");
+  }
+}
+
+void ReadStorage(const YamlNode& node, Config& config, Diagnostics& diagnostics) {
+  YamlMap map(node, "storage", diagnostics);
+  config.retention = PositiveDuration(map, "retention", config.retention);
+  config.max_bytes = static_cast<std::size_t>(map.Size("max_bytes").value_or(0));
+  if (map.String("path").value_or(":memory:") != ":memory:") {
+    diagnostics.Add(map.Where("path"),
+                    "storage.path is not supported yet; leave it out or say \":memory:\"");
+  }
+}
+
+void ReadWeb(const YamlNode& node, Config& config, Diagnostics& diagnostics) {
+  YamlMap map(node, "web", diagnostics);
+  config.web.listen_address = map.String("listen_address").value_or(config.web.listen_address);
+  const std::string problem = CheckListenAddress(config.web.listen_address);
+  if (!problem.empty()) diagnostics.Add(map.Where("listen_address"), problem);
+  const std::int64_t connections = map.Int("max_connections").value_or(config.web.max_connections);
+  if (connections < 2 || connections > 4096) {
+    diagnostics.Add(map.Where("max_connections"), "max_connections must be 2 to 4096");
+  } else {
+    config.web.max_connections = static_cast<int>(connections);
+  }
+  RefuseUnbuilt(map, "config_file", "put a proxy with TLS in front of tierwatch");
+  if (const YamlNode* probe = map.Get("probe")) {
+    YamlMap keys(*probe, "probe", diagnostics);
+    if (keys.Bool("enabled").value_or(false)) {
+      diagnostics.Add(keys.Where("enabled"), "/probe is not supported yet; leave it disabled");
+    }
+  }
+}
+
+// Reads `collectors:` into config.targets.
+class TargetReader {
+ public:
+  TargetReader(Config& config, const Defaults& defaults, CollectorResources& resources,
+               Diagnostics& diagnostics)
+      : config_(config), defaults_(defaults), resources_(resources), diagnostics_(diagnostics) {}
+
+  void Read(const YamlNode& node) {
+    YamlMap map(node, "collectors", diagnostics_);
+    for (const CollectorKind& kind : CollectorKinds()) {
+      const YamlNode* entries = map.Get(kind.stem);
+      if (entries == nullptr) continue;
+      if (!entries->IsSequence()) {
+        diagnostics_.Add(entries->where(), fmt::format("found {}, expected a list of entries of {}",
+                                                       entries->Describe(), kind.stem));
+      }
+      for (const YamlNode& entry : entries->items()) ReadEntry(kind, entry);
+    }
+  }
+
+ private:
+  void ReadEntry(const CollectorKind& kind, const YamlNode& node) {
+    YamlMap map(node, fmt::format("entry of {}", kind.stem), diagnostics_);
+    map.Require("service");
+    const std::string service = map.String("service").value_or("");
+    if (map.Get("service") != nullptr && service.empty()) {
+      diagnostics_.Add(map.Where("service"), "service must not be empty");
+    }
+    Labels labels = ReadLabels(
+        map, "labels", {"service", "target", "collector", "job", "instance", "le", "quantile"});
+    labels.Set("service", service);
+    const Millis interval = PositiveDuration(map, "sample_interval", defaults_.interval);
+    const Millis timeout =
+        PositiveDuration(map, "sample_timeout", std::min(defaults_.timeout, interval));
+    if (timeout > interval) {
+      diagnostics_.Add(map.Where("sample_timeout"),
+                       "sample_timeout must not be longer than sample_interval");
+    }
+    RefuseUnbuilt(map, "file_sd", "list the addresses under targets");
+    RefuseUnbuilt(map, "dns_sd", "list the addresses under targets");
+    const CollectorEntry entry = kind.read(map, service, resources_);
+    map.Finish();
+    for (const std::string& address : entry.addresses) {
+      Result<Target> made = entry.make(address);
+      if (made.ok()) {
+        AddTarget(kind, *std::move(made), labels, interval, timeout, map.Where("targets"));
+      } else {
+        diagnostics_.Add(map.Where("targets"), made.error().message);
+      }
+    }
+  }
+
+  void AddTarget(const CollectorKind& kind, Target made, Labels labels, Millis interval,
+                 Millis timeout, const Location& where) {
+    const std::array<std::string, 3> identity{std::string(kind.stem),
+                                              std::string(labels.Get("service")), made.name};
+    if (!seen_.insert(identity).second) {
+      diagnostics_.Add(where, fmt::format("{} watches {} of service {} twice", kind.stem, made.name,
+                                          identity[1]));
+      return;
+    }
+    labels.Set("target", made.name);
+    config_.targets.push_back(
+        {std::string(kind.stem), std::move(labels), interval, timeout, std::move(made.collector)});
+  }
+
+  Config& config_;
+  const Defaults& defaults_;
+  CollectorResources& resources_;
+  Diagnostics& diagnostics_;
+  std::set<std::array<std::string, 3>> seen_;
+};
+
+// The files that globs name, relative to `folder`, sorted, each once. A name without wildcards must
+// exist.
+std::vector<std::string> ExpandGlobs(YamlMap& map, std::string_view key,
+                                     const std::filesystem::path& folder) {
+  std::set<std::string> files;
+  for (const std::string& pattern : map.Strings(key)) {
+    const std::string full = (folder / pattern).string();
+    glob_t found{};
+    if (::glob(full.c_str(), 0, nullptr, &found) == 0) {
+      files.insert(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    } else if (pattern.find_first_of("*?[") == std::string::npos) {
+      map.diagnostics().Add(map.Where(key), fmt::format("there is no file {}", full));
+    }
+    ::globfree(&found);
+  }
+  return {files.begin(), files.end()};
+}
+
+}  // namespace
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return Error{"is a directory"};
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{std::strerror(errno)};
+  std::string text;
+  std::array<char, 1 << 14> piece;
+  while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kMaxFileBytes) return Error{"larger than 16 MiB", Reason::kLimit};
+  }
+  if (file.bad()) return Error{"can't be read"};
+  return text;
+}
+
+std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
+                                 CollectorResources& resources, Diagnostics& diagnostics) {
+  const std::optional<YamlNode> root = YamlNode::Parse(text, file, diagnostics);
+  if (!root) return std::nullopt;
+  Config config;
+  Defaults defaults;
+  {
+    YamlMap map(*root, "configuration", diagnostics);
+    if (const YamlNode* node = map.Get("global")) ReadGlobal(*node, config, defaults, diagnostics);
+    if (const YamlNode* node = map.Get("storage")) ReadStorage(*node, config, diagnostics);
+    if (const YamlNode* node = map.Get("web")) ReadWeb(*node, config, diagnostics);
+    if (const YamlNode* node = map.Get("collectors")) {
+      TargetReader(config, defaults, resources, diagnostics).Read(*node);
+    }
+    if (const YamlNode* node = map.Get("alerting")) config.alerting = *node;
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    config.rule_files = ExpandGlobs(map, "rule_files", folder);
+    config.signal_files = ExpandGlobs(map, "signal_files", folder);
+  }
+  if (!diagnostics.empty()) return std::nullopt;
+  return config;
+}
+
+std::optional<Config> ReadConfigFile(const std::string& path, CollectorResources& resources,
+                                     Diagnostics& diagnostics) {
+  const Result<std::string> text = ReadTextFile(path);
+  if (text.ok()) return ReadConfig(*text, path, resources, diagnostics);
+  diagnostics.Add({path, 0, 0}, text.error().message);
+  return std::nullopt;
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,50 @@
+// The configuration file: read strictly, whole, with every finding at once. tierwatch.yml's one
+// reader.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "base/yaml.h"
+#include "collectors/collector.h"
+#include "exporter/http_server.h"
+#include "exporter/runner.h"
+
+namespace tierwatch {
+
+/// What a process needs to know; the demo makes one in memory. Not copyable: targets own their
+/// collectors.
+struct Config {
+  Millis evaluation_interval{15'000};  // default of every rule group
+  Labels external_labels;              // told with every alert
+  std::string external_url;            // where people find this tierwatch
+  Labels self_labels;  // what Prometheus will add when it scrapes us; local store only
+
+  Millis retention{2 * 3'600'000};
+  std::size_t max_bytes = 0;  // of samples in memory; 0 = no limit
+
+  std::vector<WatchedTarget> targets;
+  std::vector<std::string> rule_files;  // globs expanded, relative to the configuration file
+  std::vector<std::string> signal_files;
+  YamlNode alerting;  // alerts/notify reads it; null where absent
+
+  HttpServerOptions web;
+};
+
+/// Reads a configuration; `file` names it in findings and anchors relative paths. Nothing where
+/// anything was found. A key that is known but whose effect is not built is a finding, never
+/// ignored.
+std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
+                                 CollectorResources& resources, Diagnostics& diagnostics);
+
+/// Reads the file at `path`; one that can't be read is a finding.
+std::optional<Config> ReadConfigFile(const std::string& path, CollectorResources& resources,
+                                     Diagnostics& diagnostics);
+
+/// The text of a file of at most 16 MiB, or why not.
+Result<std::string> ReadTextFile(const std::string& path);
+
+}  // namespace tierwatch

@@ -1,0 +1,107 @@
+// The configuration: what is read, and every finding with its place.
+#include "exporter/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/files.h"
+
+namespace tierwatch {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string Findings(std::string_view text, const std::string& file = "tw.yml") {
+  CollectorResources resources;
+  Diagnostics diagnostics;
+  const auto config = ReadConfig(text, file, resources, diagnostics);
+  EXPECT_EQ(config.has_value(), diagnostics.empty());
+  return diagnostics.ToString();
+}
+
+TEST(Config, AnEmptyOneIsAllDefaults) {
+  CollectorResources resources;
+  Diagnostics diagnostics;
+  const auto config = ReadConfig("{}", "tw.yml", resources, diagnostics);
+  ASSERT_TRUE(config) << diagnostics.ToString();
+  EXPECT_EQ(config->evaluation_interval, Millis(15'000));
+  EXPECT_EQ(config->retention, Millis(7'200'000));
+  EXPECT_EQ(config->web.listen_address, "0.0.0.0:9917");
+  EXPECT_TRUE(config->targets.empty());
+}
+
+TEST(Config, ReadsWhatIsSet) {
+  const TempDir dir;
+  dir.Write("rules/b.yml", "");
+  dir.Write("rules/a.yml", "");
+  CollectorResources resources;
+  Diagnostics diagnostics;
+  const auto config = ReadConfig(R"(
+global:
+  evaluation_interval: 1m
+  external_labels: {cluster: eu-1}
+  external_url: https://tw.example.org
+  self_labels: {job: tierwatch, instance: "tw-1:9917"}
+storage: {path: ":memory:", retention: 30m, max_bytes: 1GiB}
+rule_files: ["rules/*.yml", rules/a.yml]
+alerting: {route: {receiver: x}}
+web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}}
+)",
+                                 dir.path() + "/tw.yml", resources, diagnostics);
+  ASSERT_TRUE(config) << diagnostics.ToString();
+  EXPECT_EQ(config->evaluation_interval, Millis(60'000));
+  EXPECT_EQ(config->external_labels, (Labels{{"cluster", "eu-1"}}));
+  EXPECT_EQ(config->self_labels, (Labels{{"job", "tierwatch"}, {"instance", "tw-1:9917"}}));
+  EXPECT_EQ(config->retention, Millis(1'800'000));
+  EXPECT_EQ(config->max_bytes, std::size_t{1} << 30);
+  EXPECT_THAT(config->rule_files,
+              ElementsAre(dir.path() + "/rules/a.yml", dir.path() + "/rules/b.yml"));
+  EXPECT_TRUE(config->alerting.IsMap());
+  EXPECT_EQ(config->web.max_connections, 32);
+}
+
+TEST(Config, EachFindingHasItsPlace) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"globl: {}", "tw.yml:1:1: unknown key"},
+      {"globl: {}", "global"},  // the nearest known key
+      {"global: {sample_interval: 0s}", "tw.yml:1:11: sample_interval must be longer than 0"},
+      {"global:\n  evaluation_interval: 1 min", "tw.yml:2:"},
+      {"global: {external_labels: {9x: y}}", "\"9x\" is not a label name"},
+      {"global: {self_labels: {service: y}}", "the label service can't be set here"},
+      {"global: {external_url: 'ftp://x'}", "external_url must be an http:// or https:// URL"},
+      {"storage: {path: /var/lib/tierwatch}", "tw.yml:1:11: storage.path is not supported yet"},
+      {"web: {config_file: web.yml}", "config_file is not supported yet"},
+      {"web: {probe: {enabled: true}}", "/probe is not supported yet"},
+      {"web: {listen_address: '9917'}", "tw.yml:1:7: a listen address is host:port or :port"},
+      {"web: {max_connections: 1}", "max_connections must be 2 to 4096"},
+      {"rule_files: [nowhere/rules.yml]", "tw.yml:1:1: there is no file nowhere/rules.yml"},
+      {"collectors: {nonsense: []}", "unknown key"},
+      {"collectors: []", "tw.yml:1:13: "},
+      {"a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+       "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
+       "f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n"
+       "h: [*g,*g,*g,*g,*g,*g,*g,*g,*g]\n",
+       "1000000 nodes"},
+  };
+  for (const auto& [text, want] : cases) EXPECT_THAT(Findings(text), HasSubstr(want)) << text;
+}
+
+TEST(Config, AllFindingsAtOnce) {
+  const std::string findings =
+      Findings("global: {sample_interval: x, nonsense: 1}\nweb: {max_connections: y}\n");
+  EXPECT_EQ(std::count(findings.begin(), findings.end(), '\n'), 3) << findings;
+}
+
+TEST(Config, AFileThatCantBeReadIsAFinding) {
+  CollectorResources resources;
+  for (const auto& [path, want] : {std::pair{"/nowhere/tw.yml", "/nowhere/tw.yml: No such file"},
+                                   std::pair{"/tmp", "/tmp: is a directory"}}) {
+    Diagnostics diagnostics;
+    EXPECT_FALSE(ReadConfigFile(path, resources, diagnostics));
+    EXPECT_THAT(diagnostics.ToString(), HasSubstr(want));
+  }
+}
+
+}  // namespace
+}  // namespace tierwatch

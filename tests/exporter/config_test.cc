@@ -65,7 +65,7 @@ TEST(Config, EachFindingHasItsPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"globl: {}", "tw.yml:1:1: unknown key"},
       {"globl: {}", "global"},  // the nearest known key
-      {"global: {sample_interval: 0s}", "tw.yml:1:11: sample_interval must be longer than 0"},
+      {"global: {sample_interval: 0s}", "tw.yml:1:10: sample_interval must be longer than 0"},
       {"global:\n  evaluation_interval: 1 min", "tw.yml:2:"},
       {"global: {external_labels: {9x: y}}", "\"9x\" is not a label name"},
       {"global: {self_labels: {service: y}}", "the label service can't be set here"},

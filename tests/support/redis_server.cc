@@ -11,19 +11,10 @@ RedisServer::RedisServer(std::vector<std::string> arguments)
 }
 
 void RedisServer::Start() {
-  std::vector<std::string> command{"redis-server",
-                                   "--bind",
-                                   "127.0.0.1",
-                                   "--port",
-                                   std::to_string(port_),
-                                   "--save",
-                                   "",
-                                   "--dir",
-                                   dir_.path(),
-                                   "--enable-debug-command",
-                                   "yes",
-                                   "--unixsocket",
-                                   unix_socket()};
+  std::vector<std::string> command{
+      "redis-server", "--bind", "127.0.0.1", "--port",    std::to_string(port_),
+      "--save",       "",       "--dir",     dir_.path(), "--enable-debug-command",
+      "yes"};
   command.insert(command.end(), arguments_.begin(), arguments_.end());
   process_ = std::make_unique<Process>(std::move(command));
   // The last line of its log comes when every listener is open, TLS's too.

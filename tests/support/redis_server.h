@@ -20,7 +20,6 @@ class RedisServer {
 
   int port() const { return port_; }
   std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
-  std::string unix_socket() const { return dir_.path() + "/redis.sock"; }
   Process& process() { return *process_; }
 
   /// Starts it again on the same port, empty.

@@ -1,0 +1,377 @@
+#include "alerts/notify/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/duration.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr std::size_t kMaxRouteDepth = 50;
+constexpr Millis kLongestTimer = std::chrono::hours(24 * 365 * 10);  // steady time counts 292 years
+
+constexpr std::string_view kOtherIntegrations[] = {
+    "discord_configs",    "email_configs",    "incidentio_configs", "jira_configs",
+    "mattermost_configs", "msteams_configs",  "msteamsv2_configs",  "opsgenie_configs",
+    "pagerduty_configs",  "pushover_configs", "rocketchat_configs", "slack_configs",
+    "sns_configs",        "telegram_configs", "victorops_configs",  "webex_configs",
+    "wechat_configs"};
+
+constexpr std::string_view kOtherGlobals[] = {"jira_api_url",
+                                              "mattermost_webhook_url",
+                                              "mattermost_webhook_url_file",
+                                              "opsgenie_api_key",
+                                              "opsgenie_api_key_file",
+                                              "opsgenie_api_url",
+                                              "pagerduty_url",
+                                              "rocketchat_api_url",
+                                              "rocketchat_token",
+                                              "rocketchat_token_file",
+                                              "rocketchat_token_id",
+                                              "rocketchat_token_id_file",
+                                              "slack_api_url",
+                                              "slack_api_url_file",
+                                              "slack_app_token",
+                                              "slack_app_token_file",
+                                              "slack_app_url",
+                                              "smtp_auth_identity",
+                                              "smtp_auth_password",
+                                              "smtp_auth_password_file",
+                                              "smtp_auth_secret",
+                                              "smtp_auth_username",
+                                              "smtp_from",
+                                              "smtp_hello",
+                                              "smtp_require_tls",
+                                              "smtp_smarthost",
+                                              "smtp_tls_config",
+                                              "telegram_api_url",
+                                              "victorops_api_key",
+                                              "victorops_api_key_file",
+                                              "victorops_api_url",
+                                              "webex_api_url",
+                                              "wechat_api_corp_id",
+                                              "wechat_api_secret",
+                                              "wechat_api_url"};
+
+bool IsEmpty(const YamlNode& node) {
+  return node.IsNull() || (node.IsSequence() && node.items().empty()) ||
+         (node.IsMap() && node.entries().empty()) || (node.IsScalar() && node.text().empty());
+}
+
+// A key that Alertmanager knows and tierwatch does not act on yet: said, never ignored.
+void Refuse(YamlMap& map, std::string_view key) {
+  const YamlNode* node = map.Get(key);
+  if (node != nullptr && !IsEmpty(*node)) {
+    map.diagnostics().Add(map.Where(key),
+                          fmt::format("{} is not supported by this version of tierwatch", key));
+  }
+}
+
+void ReadBasicAuth(const YamlNode& node, Diagnostics& diagnostics, HttpOptions& options) {
+  YamlMap map(node, "basic_auth", diagnostics);
+  options.username = map.String("username").value_or("");
+  options.password = ReadSecret(map, "password");
+  for (const std::string_view key : {"username_file", "username_ref", "password_ref"})
+    Refuse(map, key);
+}
+
+void ReadAuthorization(const YamlNode& node, Diagnostics& diagnostics, HttpOptions& options) {
+  YamlMap map(node, "authorization", diagnostics);
+  const std::string type = map.String("type").value_or("Bearer");
+  options.bearer_token = ReadSecret(map, "credentials");
+  if (type != "Bearer")
+    diagnostics.Add(map.Where("type"), fmt::format("\"{}\": only Bearer is supported", type));
+  Refuse(map, "credentials_ref");
+}
+
+// prometheus/common's HTTPClientConfig.
+HttpOptions ReadHttpConfig(const YamlNode& node, Diagnostics& diagnostics) {
+  YamlMap map(node, "http_config", diagnostics);
+  HttpOptions options;
+  options.follow_redirects = map.Bool("follow_redirects").value_or(true);
+  options.bearer_token = ReadSecret(map, "bearer_token");
+  int credentials = options.bearer_token.empty() ? 0 : 1;
+  if (const YamlNode* basic = map.Get("basic_auth")) {
+    ReadBasicAuth(*basic, diagnostics, options);
+    ++credentials;
+  }
+  if (const YamlNode* authorization = map.Get("authorization")) {
+    ReadAuthorization(*authorization, diagnostics, options);
+    ++credentials;
+  }
+  if (credentials > 1) {
+    diagnostics.Add(map.node().where(),
+                    "give one of basic_auth, authorization, bearer_token and bearer_token_file");
+  }
+  if (const YamlNode* tls = map.Get("tls_config")) options.tls = ReadTlsOptions(*tls, diagnostics);
+  options.proxy_url = map.String("proxy_url").value_or("");
+  if (!options.proxy_url.empty() && !ParseUrl(options.proxy_url).ok()) {
+    diagnostics.Add(map.Where("proxy_url"), "proxy_url: expected http://host:port");
+  }
+  map.Bool("enable_http2");  // webhooks are HTTP/1.1, in Alertmanager too
+  if (map.Bool("proxy_from_environment").value_or(false)) {
+    diagnostics.Add(map.Where("proxy_from_environment"),
+                    "the environment is not asked for a proxy; give proxy_url");
+  }
+  for (const std::string_view key : {"oauth2", "no_proxy", "proxy_connect_header", "http_headers"})
+    Refuse(map, key);
+  return options;
+}
+
+void ReadWebhookUrl(YamlMap& map, WebhookConfig& config) {
+  config.url = ReadSecret(map, "url");
+  if (config.url.empty()) {
+    map.diagnostics().Add(map.node().where(), "webhook: url or url_file is missing");
+  } else if (config.url.value.find("{{") != std::string::npos) {
+    map.diagnostics().Add(map.Where("url"),
+                          "templates in url are not supported by this version of tierwatch");
+  } else if (!config.url.value.empty()) {
+    const Result<Url> url = ParseUrl(config.url.value);
+    if (!url.ok() || (url->scheme != "http" && url->scheme != "https")) {
+      map.diagnostics().Add(map.Where("url"), "url: expected http://host[:port]/path or https://…");
+    }
+  }
+}
+
+WebhookConfig ReadWebhook(const YamlNode& node, const HttpOptions& global_http,
+                          Diagnostics& diagnostics) {
+  YamlMap map(node, "webhook", diagnostics);
+  WebhookConfig config;
+  ReadWebhookUrl(map, config);
+  config.send_resolved = map.Bool("send_resolved").value_or(true);
+  const std::int64_t max_alerts = map.Int("max_alerts").value_or(0);
+  if (max_alerts < 0)
+    diagnostics.Add(map.Where("max_alerts"), "max_alerts: expected 0 (all) or more");
+  config.max_alerts = static_cast<std::uint64_t>(std::max<std::int64_t>(max_alerts, 0));
+  if (const std::optional<Millis> timeout = map.Duration("timeout");
+      timeout && timeout->count() > 0) {
+    config.timeout = *timeout;
+  }
+  const YamlNode* http = map.Get("http_config");
+  config.http = http == nullptr ? global_http : ReadHttpConfig(*http, diagnostics);
+  config.http.max_response_bytes = 1u << 20;  // nothing in an answer is read but its status
+  Refuse(map, "payload");
+  return config;
+}
+
+Receiver ReadReceiver(const YamlNode& node, const HttpOptions& global_http,
+                      Diagnostics& diagnostics) {
+  YamlMap map(node, "receiver", diagnostics);
+  Receiver receiver;
+  map.Require("name");
+  receiver.name = map.String("name").value_or("");
+  if (const YamlNode* list = map.Get("webhook_configs")) {
+    if (!list->IsSequence())
+      diagnostics.Add(list->where(), "webhook_configs: expected a list, not " + list->Describe());
+    for (const YamlNode& webhook : list->items()) {
+      receiver.webhooks.push_back(ReadWebhook(webhook, global_http, diagnostics));
+    }
+  }
+  for (const std::string_view key : kOtherIntegrations) Refuse(map, key);
+  return receiver;
+}
+
+class RouteReader {
+ public:
+  RouteReader(const std::vector<Receiver>& receivers, Diagnostics& diagnostics)
+      : receivers_(receivers), diagnostics_(diagnostics) {}
+
+  Route Read(const YamlNode& node, const Route* parent, std::size_t depth) {
+    YamlMap map(node, "route", diagnostics_);
+    Route route;
+    if (parent != nullptr) route = Inherit(*parent);
+    ReadReceiverName(map, route, parent == nullptr);
+    ReadGroupBy(map, route);
+    ReadTimers(map, route);
+    ReadMatchers(map, route);
+    route.continue_matching = map.Bool("continue").value_or(false);
+    if (parent == nullptr) CheckRoot(map, route);
+    route.key = (parent == nullptr ? "" : parent->key + "/") + route.matchers.ToString();
+    for (const std::string_view key : {"mute_time_intervals", "active_time_intervals"})
+      Refuse(map, key);
+    if (const YamlNode* list = map.Get("routes")) ReadChildren(*list, route, depth);
+    return route;
+  }
+
+ private:
+  static Route Inherit(const Route& parent) {
+    Route route;
+    route.receiver = parent.receiver;
+    route.group_by = parent.group_by;
+    route.group_by_all = parent.group_by_all;
+    route.group_wait = parent.group_wait;
+    route.group_interval = parent.group_interval;
+    route.repeat_interval = parent.repeat_interval;
+    return route;
+  }
+
+  void ReadReceiverName(YamlMap& map, Route& route, bool is_root) {
+    if (is_root) map.Require("receiver");
+    const std::string name = map.String("receiver").value_or("");
+    if (name.empty()) return;
+    route.receiver = name;
+    std::vector<std::string_view> names;
+    for (const Receiver& receiver : receivers_) names.push_back(receiver.name);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return;
+    const std::string_view nearest = Nearest(name, names);
+    diagnostics_.Add(
+        map.Where("receiver"),
+        fmt::format("receiver \"{}\" is not defined in receivers{}", name,
+                    nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
+  }
+
+  void ReadGroupBy(YamlMap& map, Route& route) {
+    if (map.Get("group_by") == nullptr) return;
+    std::vector<std::string> names = map.Strings("group_by");
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
+      diagnostics_.Add(map.Where("group_by"), fmt::format("group_by: \"{}\" occurs twice", *twice));
+    }
+    if (std::any_of(names.begin(), names.end(),
+                    [](const std::string& name) { return name.empty(); })) {
+      diagnostics_.Add(map.Where("group_by"), "group_by: a label name is empty");
+    }
+    const bool all = std::find(names.begin(), names.end(), "...") != names.end();
+    if (all && names.size() > 1) {
+      diagnostics_.Add(map.Where("group_by"),
+                       "group_by: ... stands for every label; no other name may stand beside it");
+    }
+    route.group_by_all = all;
+    route.group_by = all ? std::vector<std::string>{} : std::move(names);
+  }
+
+  void ReadTimers(YamlMap& map, Route& route) {
+    ReadTimer(map, "group_wait", Millis{0}, route.group_wait);
+    ReadTimer(map, "group_interval", Millis{1}, route.group_interval);
+    ReadTimer(map, "repeat_interval", Millis{1}, route.repeat_interval);
+  }
+
+  void ReadTimer(YamlMap& map, std::string_view key, Millis least, Millis& timer) {
+    const std::optional<Millis> value = map.Duration(key);
+    if (!value) return;
+    if (*value < least) {
+      diagnostics_.Add(map.Where(key), fmt::format("{} can't be 0", key));
+    } else if (*value > kLongestTimer) {
+      diagnostics_.Add(map.Where(key),
+                       fmt::format("{}: expected at most {}", key, FormatDuration(kLongestTimer)));
+    } else {
+      timer = *value;
+    }
+  }
+
+  void Add(const Location& where, Result<AlertMatcher> matcher, Route& route) {
+    if (matcher.ok()) {
+      route.matchers.Add(*std::move(matcher));
+    } else {
+      diagnostics_.Add(where, matcher.error().message);
+    }
+  }
+
+  // A map of names and values, as it was before `matchers`.
+  void ReadOldMatchers(YamlMap& map, std::string_view key, AlertMatch type, Route& route) {
+    map.StringMap(key);  // reports what is no map of texts
+    const YamlNode* old = map.Get(key);
+    if (old == nullptr) return;
+    for (const YamlNode::Entry& entry : old->entries()) {
+      if (entry.value.IsNull() && type == AlertMatch::kRegex) {
+        diagnostics_.Add(entry.where,
+                         fmt::format("{}: \"{}\" has no regular expression", key, entry.key));
+      } else if (entry.value.IsScalar() || entry.value.IsNull()) {
+        Add(entry.where, AlertMatcher::Make(entry.key, type, entry.value.text()), route);
+      }
+    }
+  }
+
+  void ReadMatchers(YamlMap& map, Route& route) {
+    ReadOldMatchers(map, "match", AlertMatch::kEqual, route);
+    ReadOldMatchers(map, "match_re", AlertMatch::kRegex, route);
+    map.Strings("matchers");  // reports what is no list of texts
+    const YamlNode* list = map.Get("matchers");
+    if (list == nullptr) return;
+    for (const YamlNode& item : list->items()) {
+      if (!item.IsScalar()) continue;
+      Result<std::vector<AlertMatcher>> parsed = ParseAlertMatchers(item.text());
+      if (!parsed.ok()) {
+        diagnostics_.Add(item.where(), parsed.error().message);
+        continue;
+      }
+      for (AlertMatcher& matcher : *parsed) route.matchers.Add(std::move(matcher));
+    }
+  }
+
+  void CheckRoot(YamlMap& map, const Route& route) {
+    if (!route.matchers.empty()) {
+      diagnostics_.Add(map.node().where(),
+                       "the first route gets every alert: it can't have matchers");
+    }
+    if (route.continue_matching)
+      diagnostics_.Add(map.Where("continue"), "the first route can't have continue");
+  }
+
+  void ReadChildren(const YamlNode& list, Route& route, std::size_t depth) {
+    if (!list.IsSequence()) {
+      diagnostics_.Add(list.where(), "routes: expected a list, not " + list.Describe());
+      return;
+    }
+    if (depth >= kMaxRouteDepth) {
+      diagnostics_.Add(list.where(), fmt::format("routes are nested over {} deep", kMaxRouteDepth));
+      return;
+    }
+    for (const YamlNode& child : list.items())
+      route.routes.push_back(Read(child, &route, depth + 1));
+  }
+
+  const std::vector<Receiver>& receivers_;
+  Diagnostics& diagnostics_;
+};
+
+HttpOptions ReadGlobal(const YamlNode& node, Diagnostics& diagnostics) {
+  YamlMap map(node, "global", diagnostics);
+  map.Duration("resolve_timeout");
+  for (const std::string_view key : kOtherGlobals) Refuse(map, key);
+  const YamlNode* http = map.Get("http_config");
+  return ReadHttpConfig(http == nullptr ? YamlNode() : *http, diagnostics);
+}
+
+std::vector<Receiver> ReadReceivers(const YamlNode& list, const HttpOptions& http,
+                                    Diagnostics& diagnostics) {
+  std::vector<Receiver> receivers;
+  std::set<std::string> names;
+  if (!list.IsSequence())
+    diagnostics.Add(list.where(), "receivers: expected a list, not " + list.Describe());
+  for (const YamlNode& node : list.items()) {
+    receivers.push_back(ReadReceiver(node, http, diagnostics));
+    if (!names.insert(receivers.back().name).second) {
+      diagnostics.Add(node.where(),
+                      fmt::format("receiver \"{}\" is defined twice", receivers.back().name));
+    }
+  }
+  return receivers;
+}
+
+}  // namespace
+
+NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics) {
+  NotifyConfig config;
+  YamlMap map(node, "alerting", diagnostics);
+  const YamlNode* global = map.Get("global");
+  const HttpOptions http = ReadGlobal(global == nullptr ? YamlNode() : *global, diagnostics);
+  if (const YamlNode* receivers = map.Get("receivers")) {
+    config.receivers = ReadReceivers(*receivers, http, diagnostics);
+  }
+  const std::string_view unsupported[] = {"inhibit_rules", "time_intervals", "mute_time_intervals",
+                                          "templates", "tracing"};
+  for (const std::string_view key : unsupported) Refuse(map, key);
+  if (const YamlNode* route = map.Get("route")) {
+    config.route = std::make_shared<const Route>(
+        RouteReader(config.receivers, diagnostics).Read(*route, nullptr, 1));
+  } else if (node.IsMap() && !node.entries().empty()) {
+    diagnostics.Add(node.where(), "alerting: route is missing");
+  }
+  return config;
+}
+
+}  // namespace tierwatch

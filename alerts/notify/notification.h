@@ -1,0 +1,29 @@
+// A notification: what one integration of one receiver is told about one group of alerts.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerts/rules/alert.h"
+#include "base/labels.h"
+
+namespace tierwatch {
+
+/// Why it is sent, as Alertmanager names it in `notification_reason`.
+enum class NotifyReason { kNone, kFirst, kNewAlerts, kSomeResolved, kAllResolved, kRepeat };
+
+/// "first notification", "new alerts added", … "none".
+std::string_view NotifyReasonName(NotifyReason reason);
+
+struct Notification {
+  std::string receiver;
+  std::string integration;  // "on-call/webhook[0]": the name of the queue that delivers it
+  std::string group_key;    // `{}/{severity="critical"}:{alertname="X"}`
+  Labels group_labels;
+  NotifyReason reason = NotifyReason::kNone;
+  std::vector<Alert> alerts;  // firing and resolved, in Alertmanager's order
+  std::string external_url;
+};
+
+}  // namespace tierwatch

@@ -1,0 +1,295 @@
+// Notifications over real connections: what a receiver sees of faults, retries and order.
+#include "alerts/notify/notifier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+
+#include <set>
+#include <sstream>
+
+#include "tests/support/files.h"
+#include "tests/support/http_sink.h"
+#include "tests/support/process.h"
+
+namespace tierwatch {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+DeliveryOptions Impatient() {
+  DeliveryOptions options;
+  options.first_backoff = Millis{5};
+  options.longest_backoff = Millis{20};
+  return options;
+}
+
+class Pager {
+ public:
+  explicit Pager(const std::string& yaml, DeliveryOptions options = Impatient()) {
+    Diagnostics diagnostics;
+    const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
+    NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
+    EXPECT_EQ(diagnostics.ToString(), "");
+    notifier_ = std::make_unique<Notifier>(std::move(config), "http://tw", clock_, *logger_,
+                                           registry_, options);
+  }
+
+  void Put(const std::string& name, AlertState state = AlertState::kFiring) {
+    Alert alert;
+    alert.labels = {{"alertname", name}};
+    alert.state = state;
+    alert.fired_at = clock_.Now();
+    alert.resolved_at = state == AlertState::kResolved ? clock_.Now() : 0;
+    notifier_->Put({alert});
+  }
+  Notifier& notifier() { return *notifier_; }
+  bool WaitForOutcome(Outcome outcome, std::size_t count = 1) {
+    return WaitUntil([&] {
+      const auto recent = notifier_->Recent();
+      return static_cast<std::size_t>(std::count_if(
+                 recent.begin(), recent.end(),
+                 [&](const DeliveryResult& result) { return result.outcome == outcome; })) >= count;
+    });
+  }
+  std::string Metrics() {
+    std::ostringstream text;
+    prometheus::TextSerializer().Serialize(text, registry_.Collect());
+    return text.str();
+  }
+
+ private:
+  SystemClock clock_;
+  std::unique_ptr<Logger> logger_ = MakeNullLogger();
+  prometheus::Registry registry_;
+  std::unique_ptr<Notifier> notifier_;
+};
+
+std::string Webhook(const std::string& url) {
+  return "route: {receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 10ms}\n"
+         "receivers: [{name: r, webhook_configs: [{url: \"" +
+         url + "\", timeout: 2s}]}]\n";
+}
+
+TEST(NotifierTest, DeliversWhatAlertmanagerWould) {
+  HttpSink sink;
+  Pager pager(Webhook(sink.Url("/hook?x=1")));
+  pager.Put("A");
+  ASSERT_TRUE(sink.WaitForRequests(1));
+  const SinkRequest request = sink.Requests().at(0);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path, "/hook?x=1");
+  EXPECT_EQ(request.headers.at("content-type"), "application/json");
+  EXPECT_EQ(request.headers.at("idempotency-key").size(), 32u);
+  EXPECT_THAT(request.body, HasSubstr(R"("groupKey":"{}:{alertname=\"A\"}")"));
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  const std::vector<QueueStatus> status = pager.notifier().Status();
+  ASSERT_EQ(status.size(), 1u);
+  EXPECT_EQ(status[0].queue, "r/webhook[0]");
+  EXPECT_EQ(status[0].pending, 0u);
+  EXPECT_EQ(status[0].last->status, 200);
+  EXPECT_THAT(pager.Metrics(),
+              HasSubstr("tierwatch_notifications_total{outcome=\"delivered\",receiver=\"r\"} 1"));
+}
+
+TEST(NotifierTest, CountersAreThereFromTheStart) {
+  Pager pager(Webhook("http://127.0.0.1:1/"));
+  for (const char* line :
+       {"tierwatch_notifications_total{outcome=\"delivered\",receiver=\"r\"} 0",
+        "tierwatch_notifications_total{outcome=\"failed\",receiver=\"r\"} 0",
+        "tierwatch_notifications_total{outcome=\"expired\",receiver=\"r\"} 0",
+        "tierwatch_notification_retries_total{receiver=\"r\"} 0",
+        "tierwatch_outbox_pending{receiver=\"r\"} 0",
+        "tierwatch_notification_request_duration_seconds_count{receiver=\"r\"} 0"}) {
+    EXPECT_THAT(pager.Metrics(), HasSubstr(line));
+  }
+}
+
+TEST(NotifierTest, TriesAgainUntilItIsTakenAndKeepsTheKey) {
+  HttpSink sink;
+  // Connections are cut first: on one that was kept alive, libcurl tries again by itself.
+  std::vector<SinkReply> script{{.close = true},
+                                {.raw = "no HTTP at all\r\n"},
+                                {.raw = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"}};
+  for (const int status : {500, 503, 429, 425, 408, 599}) script.push_back({.status = status});
+  sink.Script(script);
+  Pager pager(Webhook(sink.Url()));
+  pager.Put("A");
+  ASSERT_TRUE(sink.WaitForRequests(script.size() + 1));
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  std::set<std::string> keys;
+  std::set<std::string> bodies;
+  for (const SinkRequest& request : sink.Requests()) {
+    keys.insert(request.headers.at("idempotency-key"));
+    bodies.insert(request.body);
+  }
+  EXPECT_EQ(keys.size(), 1u);
+  EXPECT_EQ(bodies.size(), 1u);
+  EXPECT_EQ(pager.notifier().Recent().front().attempt, static_cast<int>(script.size()) + 1);
+  EXPECT_THAT(pager.Metrics(), HasSubstr("tierwatch_notification_retries_total{receiver=\"r\"} 9"));
+}
+
+TEST(NotifierTest, ARefusalIsFinalAndShown) {
+  HttpSink sink;
+  sink.Script({{.status = 400},
+               {.status = 404},
+               {.status = 302, .headers = {{"Location", "ftp://elsewhere/"}}}});
+  Pager pager(Webhook(sink.Url()));
+  pager.Put("A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kFailed));
+  pager.Put("B");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kFailed, 2));
+  EXPECT_EQ(sink.Requests().size(), 2u);
+  const DeliveryResult last = *pager.notifier().Status()[0].last;
+  EXPECT_EQ(last.reason, "HTTP 404");
+  EXPECT_EQ(last.group_key, R"({}:{alertname="B"})");
+  EXPECT_THAT(pager.Metrics(),
+              HasSubstr("tierwatch_notifications_total{outcome=\"failed\",receiver=\"r\"} 2"));
+}
+
+TEST(NotifierTest, AResolvedNeverOvertakesItsFiring) {
+  HttpSink sink;
+  sink.Script(std::vector<SinkReply>(8, SinkReply{.status = 503}));
+  Pager pager(Webhook(sink.Url()));
+  pager.Put("A");
+  ASSERT_TRUE(sink.WaitForRequests(1));
+  pager.Put("A", AlertState::kResolved);
+  pager.Put("B");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 3));
+  std::vector<std::string> delivered;
+  std::vector<DeliveryResult> results = pager.notifier().Recent();
+  std::reverse(results.begin(), results.end());
+  bool resolved_seen = false;
+  int attempts_of_a = 0;
+  for (const SinkRequest& request : sink.Requests()) {
+    if (request.body.find(R"("alertname":"A")") == std::string::npos) continue;
+    ++attempts_of_a;
+    const bool resolved = request.body.find(R"("status":"resolved")") != std::string::npos;
+    EXPECT_TRUE(resolved || !resolved_seen) << "firing after resolved";
+    resolved_seen = resolved_seen || resolved;
+  }
+  EXPECT_TRUE(resolved_seen);
+  for (const DeliveryResult& result : results) {
+    if (result.outcome == Outcome::kDelivered && result.group_key == R"({}:{alertname="A"})") {
+      delivered.push_back(result.group_key);
+    }
+  }
+  EXPECT_EQ(delivered.size(), 2u);
+  EXPECT_GE(attempts_of_a, 2);
+}
+
+TEST(NotifierTest, AHangingReceiverHoldsUpNoOther) {
+  HttpSink hanging;
+  hanging.Script(std::vector<SinkReply>(10, SinkReply{.hang = true}));
+  HttpSink sink;
+  Pager pager(
+      "route:\n  receiver: bad\n  group_by: [alertname]\n  group_wait: 0s\n  routes:\n"
+      "    - {receiver: bad, matchers: ['alertname=~\".+\"'], continue: true}\n"
+      "    - {receiver: good}\n"
+      "receivers:\n"
+      "  - {name: bad, webhook_configs: [{url: \"" +
+      hanging.Url() +
+      "\", timeout: 1h}]}\n"
+      "  - {name: good, webhook_configs: [{url: \"" +
+      sink.Url() + "\"}]}\n");
+  for (int i = 0; i < 20; ++i) pager.Put("A" + std::to_string(i));
+  EXPECT_TRUE(sink.WaitForRequests(20));
+  EXPECT_TRUE(hanging.WaitForRequests(2));
+  EXPECT_EQ(pager.notifier().Status()[0].pending, 20u);
+  EXPECT_THAT(pager.Metrics(), HasSubstr("tierwatch_outbox_pending{receiver=\"bad\"} 20"));
+  const auto start = std::chrono::steady_clock::now();
+  pager.notifier().Stop(Millis{50});
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5))
+      << "requests are cut off at the end";
+}
+
+TEST(NotifierTest, RetryAfterHoldsForAllThatGoesThere) {
+  HttpSink sink;
+  sink.Script({{.status = 429, .headers = {{"Retry-After", "3600"}}}});
+  Pager pager(Webhook(sink.Url()));
+  pager.Put("A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kRetry));
+  for (int i = 0; i < 5; ++i) pager.Put("B" + std::to_string(i));
+  ASSERT_TRUE(WaitUntil([&] { return pager.notifier().Status()[0].pending == 6; }));
+  EXPECT_FALSE(sink.WaitForRequests(2, Millis{200}));
+}
+
+TEST(NotifierTest, GivesUpAfterTheExpiry) {
+  HttpSink sink;
+  sink.Script(std::vector<SinkReply>(1'000, SinkReply{.status = 500}));
+  DeliveryOptions options = Impatient();
+  options.expiry = Millis{60};
+  Pager pager(Webhook(sink.Url()), options);
+  pager.Put("A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kExpired));
+  EXPECT_EQ(pager.notifier().Status()[0].pending, 0u);
+  EXPECT_THAT(pager.Metrics(),
+              HasSubstr("tierwatch_notifications_total{outcome=\"expired\",receiver=\"r\"} 1"));
+}
+
+TEST(NotifierTest, TheUrlIsReadFromItsFileEveryTime) {
+  HttpSink sink;
+  const TempDir dir;
+  Pager pager(
+      "route: {receiver: r, group_wait: 0s}\n"
+      "receivers: [{name: r, webhook_configs: [{url_file: " +
+      dir.path() + "/url}]}]\n");
+  pager.Put("A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kRetry));
+  EXPECT_THAT(pager.notifier().Recent().front().reason, HasSubstr("can't be read"));
+  dir.Write("url", sink.Url("/from-file") + "\n");
+  ASSERT_TRUE(sink.WaitForRequests(1));
+  EXPECT_EQ(sink.Requests()[0].path, "/from-file");
+}
+
+TEST(NotifierTest, StopSendsWhatIsOwed) {
+  HttpSink sink;
+  sink.Script({{.status = 500}});
+  Pager pager(Webhook(sink.Url()));
+  pager.Put("A");
+  pager.notifier().Stop();
+  EXPECT_EQ(sink.Requests().size(), 2u);
+  EXPECT_EQ(pager.notifier().Status()[0].pending, 0u);
+}
+
+TEST(NotifierTest, WithoutARouteNothingHappens) {
+  Pager pager("{}");
+  pager.Put("A");
+  pager.notifier().Stop();
+  EXPECT_TRUE(pager.notifier().Status().empty());
+}
+
+TEST(DeliveryTest, JudgesStatuses) {
+  for (const int status : {200, 201, 204, 299})
+    EXPECT_EQ(JudgeStatus(status), Outcome::kDelivered) << status;
+  for (const int status : {408, 425, 429, 500, 502, 503, 504, 599})
+    EXPECT_EQ(JudgeStatus(status), Outcome::kRetry) << status;
+  for (const int status : {199, 301, 302, 400, 401, 403, 404, 410, 413}) {
+    EXPECT_EQ(JudgeStatus(status), Outcome::kFailed) << status;
+  }
+}
+
+// RFC 9110, section 10.2.3.
+TEST(DeliveryTest, ReadsRetryAfter) {
+  const TimestampMs now = 784'111'777'000;  // Sun, 06 Nov 1994 08:49:37 GMT
+  EXPECT_EQ(ParseRetryAfter("120", now), Millis{120'000});
+  EXPECT_EQ(ParseRetryAfter("0", now), Millis{0});
+  EXPECT_EQ(ParseRetryAfter("Sun, 06 Nov 1994 08:50:07 GMT", now), Millis{30'000});
+  EXPECT_EQ(ParseRetryAfter("Sun, 06 Nov 1994 08:00:00 GMT", now), Millis{0});
+  for (const char* bad : {"", "-1", "1.5", "soon", "120s", "99999999999999", "Sun, 06 Nov 1994"}) {
+    EXPECT_EQ(ParseRetryAfter(bad, now), std::nullopt) << bad;
+  }
+}
+
+TEST(DeliveryTest, IdempotencyKeysTellNotificationsApart) {
+  const std::string key = IdempotencyKey("q", "g", 1, "body");
+  EXPECT_EQ(key, IdempotencyKey("q", "g", 1, "body"));
+  EXPECT_NE(key, IdempotencyKey("q", "g", 2, "body"));
+  EXPECT_NE(key, IdempotencyKey("p", "g", 1, "body"));
+  EXPECT_NE(key, IdempotencyKey("q", "h", 1, "body"));
+  EXPECT_NE(key, IdempotencyKey("q", "g", 1, "other"));
+}
+
+}  // namespace
+}  // namespace tierwatch

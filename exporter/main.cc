@@ -1,7 +1,4 @@
 // The process.
-#include <cstdio>
+#include "exporter/command_line.h"
 
-int main() {
-  std::puts("tierwatch");
-  return 0;
-}
+int main(int argc, char** argv) { return tierwatch::RunCommandLine(argc, argv); }

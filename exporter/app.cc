@@ -1,0 +1,98 @@
+#include "exporter/app.h"
+
+#include <prometheus/registry.h>
+
+#include <algorithm>
+
+#include "exporter/exposition.h"
+#include "exporter/runner.h"
+#include "exporter/scheduler.h"
+#include "exporter/self_metrics.h"
+#include "exporter/web.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr Millis kSelfInterval{15'000};
+constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on top of their timeout
+
+}  // namespace
+
+// In the order of the data's way; destroyed against it: first nobody asks, then nobody samples.
+struct App::Parts {
+  Parts(Config c, const Clock& cl, Logger& l) : config(std::move(c)), clock(cl), logger(l) {}
+
+  void AddTargets();
+  void AddSelf();
+  WebSource MakeWebSource();
+  bool Ready() const;
+
+  Config config;
+  const Clock& clock;
+  Logger& logger;
+  SteadyTime started = clock.Steady();
+  Millis longest_timeout{0};
+  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  std::vector<std::shared_ptr<const prometheus::Collectable>> registries{registry};
+  Exposition exposition;
+  std::vector<BatchSink> sinks{[this](const BatchPtr& batch) { exposition.Publish(*batch); }};
+  std::vector<std::unique_ptr<TargetRunner>> runners;
+  Scheduler scheduler;
+  std::unique_ptr<HttpServer> server;
+};
+
+void App::Parts::AddTargets() {
+  for (WatchedTarget& target : config.targets) {
+    longest_timeout = std::max(longest_timeout, target.timeout);
+    const Rhythm rhythm(target.interval, target.Hash());
+    runners.push_back(std::make_unique<TargetRunner>(std::move(target), clock, sinks, logger));
+    TargetRunner* const runner = runners.back().get();
+    scheduler.Add({rhythm, [runner](std::stop_token stop) { runner->Sample(std::move(stop)); },
+                   [runner] { runner->CountSkipped(); }});
+  }
+  config.targets.clear();
+}
+
+void App::Parts::AddSelf() {
+  registries.push_back(std::make_shared<SelfSource>([this] {
+    return SelfNumbers{runners.size(), scheduler.threads(), exposition.Current()->dropped()};
+  }));
+  scheduler.Add({Rhythm(kSelfInterval, 0), [this](const std::stop_token&) {
+                   const BatchPtr batch = SampleSelf(registries, clock);
+                   for (const BatchSink& sink : sinks) sink(batch);
+                 }});
+}
+
+bool App::Parts::Ready() const {
+  if (clock.Steady() - started > longest_timeout + kReadyMargin) return true;
+  return std::all_of(runners.begin(), runners.end(),
+                     [](const auto& runner) { return runner->status().sampled; });
+}
+
+WebSource App::Parts::MakeWebSource() {
+  WebSource source;
+  source.page = [this] { return exposition.Current(); };
+  source.ready = [this] { return Ready(); };
+  return source;
+}
+
+Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logger& logger) {
+  auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
+  parts->AddTargets();
+  parts->AddSelf();
+  auto server = HttpServer::Start(parts->config.web, MakeRoutes(parts->MakeWebSource()), logger);
+  if (!server.ok()) return std::move(server).error();
+  parts->server = *std::move(server);
+  parts->scheduler.Start();
+  logger.Info("listening", {{"address", parts->config.web.listen_address},
+                            {"port", parts->server->port()},
+                            {"targets", parts->runners.size()}});
+  return std::unique_ptr<App>(new App(std::move(parts)));
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+App::~App() = default;
+int App::port() const { return parts_->server->port(); }
+bool App::ready() const { return parts_->Ready(); }
+
+}  // namespace tierwatch

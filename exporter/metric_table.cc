@@ -1,0 +1,85 @@
+#include "exporter/metric_table.h"
+
+#include <fmt/format.h>
+
+#include <span>
+
+#include "collectors/collector.h"
+#include "exporter/runner.h"
+#include "exporter/self_metrics.h"
+
+namespace tierwatch {
+namespace {
+
+std::string_view TypeName(prometheus::MetricType type) {
+  switch (type) {
+    case prometheus::MetricType::Counter:
+      return "counter";
+    case prometheus::MetricType::Gauge:
+      return "gauge";
+    case prometheus::MetricType::Summary:
+      return "summary";
+    case prometheus::MetricType::Histogram:
+      return "histogram";
+    case prometheus::MetricType::Untyped:
+      break;
+  }
+  return "untyped";
+}
+
+std::string LabelList(const MetricRow& row) {
+  std::string list = row.source == "self" ? "" : "service, target";
+  for (const std::string_view label : row.info.labels) {
+    if (!label.empty()) list.append(list.empty() ? "" : ", ").append(label);
+  }
+  return list;
+}
+
+// Calls `head` before the first row of each source, `line` for every row.
+template <class Head, class Line>
+void ForEachRow(Head head, Line line) {
+  std::string_view source;
+  for (const MetricRow& row : AllMetrics()) {
+    if (row.source != source) head(source = row.source);
+    line(row);
+  }
+}
+
+}  // namespace
+
+std::vector<MetricRow> AllMetrics() {
+  std::vector<MetricRow> rows;
+  const auto add = [&rows](std::string_view source, std::span<const MetricInfo> metrics) {
+    for (const MetricInfo& info : metrics) rows.push_back({source, info});
+  };
+  for (const CollectorKind& kind : CollectorKinds()) add(kind.stem, kind.metrics);
+  add("targets", TargetMetrics());
+  add("self", SelfMetrics());
+  return rows;
+}
+
+std::string MetricTableText() {
+  std::string text;
+  ForEachRow([&](std::string_view source) { text += fmt::format("# {}\n", source); },
+             [&](const MetricRow& row) {
+               text += fmt::format("{} {} {{{}}} {}\n", row.info.name, TypeName(row.info.type),
+                                   LabelList(row), row.info.help);
+             });
+  return text;
+}
+
+std::string MetricTableMarkdown() {
+  std::string text;
+  ForEachRow(
+      [&](std::string_view source) {
+        text += fmt::format("{}### {}\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n",
+                            text.empty() ? "" : "\n", source);
+      },
+      [&](const MetricRow& row) {
+        text += fmt::format("| `{}` | {} | {} | {} |\n", row.info.name, TypeName(row.info.type),
+                            LabelList(row), row.info.help);
+      });
+  return text;
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,42 @@
+#include "exporter/web.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr const char* kPlainText = "text/plain; charset=utf-8";
+
+HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<const Page>& page) {
+  HttpReply reply;
+  reply.content_type = kTextFormatContentType;
+  reply.headers.emplace_back("Vary", "Accept-Encoding");
+  const bool gzip = request.AcceptsGzip() && !page->gzip().empty();
+  if (gzip) reply.headers.emplace_back("Content-Encoding", "gzip");
+  reply.body = {page, gzip ? &page->gzip() : &page->text()};  // the page lives as long as its reply
+  return reply;
+}
+
+}  // namespace
+
+std::vector<Route> MakeRoutes(WebSource source) {
+  std::vector<Route> routes;
+  routes.push_back({"/metrics",
+                    [page = source.page](const ServerRequest& request) {
+                      return AnswerMetrics(request, page());
+                    },
+                    false, true});
+  routes.push_back({"/-/healthy",
+                    [](const ServerRequest&) { return HttpReply::Of(200, kPlainText, "ok\n"); },
+                    false, true});
+  routes.push_back({"/-/ready",
+                    [ready = source.ready](const ServerRequest&) {
+                      return ready()
+                                 ? HttpReply::Of(200, kPlainText, "ready\n")
+                                 : HttpReply::Of(
+                                       503, kPlainText,
+                                       "not ready: targets are being sampled for the first time\n");
+                    },
+                    false, true});
+  return routes;
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,22 @@
+// What the HTTP server answers: paths and their handlers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "exporter/exposition.h"
+#include "exporter/http_server.h"
+
+namespace tierwatch {
+
+/// What the handlers read. All functions are called from many threads at once.
+struct WebSource {
+  std::function<std::shared_ptr<const Page>()> page;
+  std::function<bool()> ready;
+};
+
+/// /metrics, /-/healthy, /-/ready.
+std::vector<Route> MakeRoutes(WebSource source);
+
+}  // namespace tierwatch

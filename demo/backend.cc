@@ -5,6 +5,7 @@
 
 #include "demo/memory_cache.h"
 #include "demo/pause.h"
+#include "demo/redis_cache.h"
 
 namespace tierwatch::demo {
 namespace {
@@ -27,7 +28,13 @@ constexpr Millis kReplicationPause{250};
 }  // namespace
 
 Result<std::unique_ptr<Backend>> Backend::Start(BackendOptions options, const Clock& clock) {
-  std::unique_ptr<Backend> backend(new Backend(std::move(options), clock));
+  std::unique_ptr<CacheBackend> l3;
+  if (!options.redis_url.empty()) {
+    Result<std::unique_ptr<RedisCache>> redis = RedisCache::Make(options.redis_url, clock);
+    if (!redis.ok()) return std::move(redis).error().In("--redis");
+    l3 = *std::move(redis);
+  }
+  std::unique_ptr<Backend> backend(new Backend(std::move(options), std::move(l3), clock));
   backend->Fill();
   backend->workload_->Start();
   backend->playing_ =
@@ -35,7 +42,7 @@ Result<std::unique_ptr<Backend>> Backend::Start(BackendOptions options, const Cl
   return backend;
 }
 
-Backend::Backend(BackendOptions options, const Clock& clock)
+Backend::Backend(BackendOptions options, std::unique_ptr<CacheBackend> redis, const Clock& clock)
     : clock_(clock), start_(clock.Steady()), options_(std::move(options)) {
   const Spend spend = [this](Micros time) {
     if (!filling_) std::this_thread::sleep_for(time);
@@ -55,7 +62,11 @@ Backend::Backend(BackendOptions options, const Clock& clock)
   };
   add(kTierNames[0], "memory", 2min, kNoDistance, memory(kL1Entries));
   add(kTierNames[1], "encore", 5min, kL2Latency, memory(kL2Entries));
-  add(kTierNames[2], "redis", 10min, kL3Latency, memory(kL3Entries));
+  if (redis) {
+    add(kTierNames[2], "redis", 10min, kNoDistance, std::move(redis));
+  } else {
+    add(kTierNames[2], "redis", 10min, kL3Latency, memory(kL3Entries));
+  }
   cache_ = std::make_unique<TieredCache>(std::move(tiers), clock);
   player_ = std::make_unique<FaultPlayer>(
       options_.faults, FaultPlayer::Stage{.links = std::move(links),

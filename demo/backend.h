@@ -16,6 +16,7 @@
 namespace tierwatch::demo {
 
 struct BackendOptions {
+  std::string redis_url;      // L3; "" = an embedded one
   std::vector<Fault> faults;  // `at` counts from Start
   std::function<void(const Fault&, bool began)> tell = [](const Fault&, bool) {};
   WorkloadOptions workload;
@@ -26,7 +27,8 @@ struct BackendOptions {
 class Backend {
  public:
   /// Fills the cache, so that it starts as warm as it will be, then starts the users and the fault
-  /// script on threads of its own. `clock` outlives the backend.
+  /// script on threads of its own. `clock` outlives the backend. Fails on a Redis URL that can't be
+  /// read; a Redis that does not answer is an unavailable tier.
   static Result<std::unique_ptr<Backend>> Start(BackendOptions options, const Clock& clock);
 
   CacheStats Cache() { return cache_->Stats(); }
@@ -36,7 +38,7 @@ class Backend {
   TimestampMs Now() const { return clock_.Now(); }
 
  private:
-  Backend(BackendOptions options, const Clock& clock);
+  Backend(BackendOptions options, std::unique_ptr<CacheBackend> l3, const Clock& clock);
   void Fill();
   void Play(std::stop_token stop);
 

@@ -148,5 +148,14 @@ TEST(Backend, ServesItsEndpoints) {
   EXPECT_NE(second.error().message.find(address), std::string::npos) << second.error().message;
 }
 
+TEST(Backend, RefusesARedisUrlThatItCannotRead) {
+  SystemClock clock;
+  for (const char* url : {"http://127.0.0.1:6379", "redis://127.0.0.1:6379/zero", "127.0.0.1"}) {
+    BackendOptions options;
+    options.redis_url = url;
+    EXPECT_FALSE(Backend::Start(std::move(options), clock).ok()) << url;
+  }
+}
+
 }  // namespace
 }  // namespace tierwatch::demo

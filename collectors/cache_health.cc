@@ -118,6 +118,7 @@ class Answer {
     Counter(kTierHits, {name}, value("hits"));
     Counter(kTierMisses, {name}, value("misses"));
     Counter(kTierErrors, {name}, value("errors"));
+    Counter(kTierEvictions, {name}, value("evictions"));
     claims_.Number(kTierLatencyP50, {name}, value("latencyP50"), kMilliseconds);
     claims_.Number(kTierLatencyP95, {name}, value("latencyP95"), kMilliseconds);
   }

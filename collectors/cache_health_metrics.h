@@ -38,6 +38,10 @@ inline constexpr MetricInfo kTierErrors{
     kCounter,
     "Errors of the tier; absent where the backend does not count by tier.",
     {"tier"}};
+inline constexpr MetricInfo kTierEvictions{"tierwatch_cache_tier_evictions_total",
+                                           kCounter,
+                                           "Entries that the tier gave up for want of room.",
+                                           {"tier"}};
 inline constexpr MetricInfo kTierLatencyP50{
     "tierwatch_cache_tier_latency_p50_seconds",
     kGauge,
@@ -98,9 +102,10 @@ inline constexpr MetricInfo kInstanceChanges{
     "How often another instance answered than before: restarts and turns of a load balancer."};
 
 inline constexpr MetricInfo kMetrics[] = {
-    kAvailable,  kEntries,           kTierAvailable,  kTierEntries,    kTierMaxEntries, kTierHits,
-    kTierMisses, kTierErrors,        kTierLatencyP50, kTierLatencyP95, kHits,           kMisses,
-    kErrors,     kLatencyP50,        kLatencyP95,     kLastHitTier,    kTierExpected,   kInfo,
-    kStatus,     kDependencyHealthy, kStartTime,      kTimestamp,      kInstanceChanges};
+    kAvailable,         kEntries,     kTierAvailable, kTierEntries,    kTierMaxEntries,
+    kTierHits,          kTierMisses,  kTierErrors,    kTierEvictions,  kTierLatencyP50,
+    kTierLatencyP95,    kHits,        kMisses,        kErrors,         kLatencyP50,
+    kLatencyP95,        kLastHitTier, kTierExpected,  kInfo,           kStatus,
+    kDependencyHealthy, kStartTime,   kTimestamp,     kInstanceChanges};
 
 }  // namespace tierwatch::cache_health

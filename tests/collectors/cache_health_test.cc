@@ -1,0 +1,121 @@
+// What the golden pages can't show: memory over many answers, and the configuration's findings.
+#include "collectors/cache_health.h"
+
+#include <gtest/gtest.h>
+
+#include "collectors/database_health.h"
+#include "collectors/redis.h"
+#include "collectors/tiering.h"
+
+namespace tierwatch {
+namespace {
+
+TEST(InstanceWatch, ARestartIsAChangeAndNoSecondInstance) {
+  InstanceWatch watch;
+  for (const double start : {1000.0, 1000.9, 999.1, 5000.0, 5000.0, 9000.0}) watch.Observe(start);
+  EXPECT_EQ(watch.changes(), 2);
+  EXPECT_FALSE(watch.several());
+}
+
+TEST(InstanceWatch, AMoveBackProvesSeveralUntilOneHasAnsweredTwentyTimes) {
+  InstanceWatch watch;
+  for (const double start : {1000.0, 5000.0, 1000.0}) watch.Observe(start);
+  EXPECT_EQ(watch.changes(), 2);
+  EXPECT_TRUE(watch.several());
+  for (int i = 0; i < 18; ++i) watch.Observe(1000);
+  EXPECT_TRUE(watch.several());
+  watch.Observe(1000);
+  EXPECT_FALSE(watch.several());
+}
+
+TEST(Tiering, ReadsWhatTheConfigurationWrites) {
+  using Levels = std::vector<std::string>;
+  EXPECT_EQ(ParseTiering("L1").value(), Levels{"L1"});
+  EXPECT_EQ(ParseTiering("L1L2L3").value(), (Levels{"L1", "L2", "L3"}));
+  for (const char* bad : {"", "L", "l1", "L1 L2", "L1,L2", "L1L1", "L1x", "memory", "L1L1234"}) {
+    EXPECT_FALSE(ParseTiering(bad).ok()) << bad;
+  }
+}
+
+TEST(Tiering, KnowsALevelByNameThenByType) {
+  EXPECT_EQ(TierLevel("L3-Redis", "memory"), "L3");
+  EXPECT_EQ(TierLevel("l2_encore", ""), "L2");
+  EXPECT_EQ(TierLevel("L12", ""), "L12");
+  EXPECT_EQ(TierLevel("front", "memory"), "L1");
+  EXPECT_EQ(TierLevel("Local", ""), "");
+  EXPECT_EQ(TierLevel("L1x", ""), "");
+  EXPECT_EQ(TierLevel("", ""), "");
+}
+
+// The findings of an entry of a collector, and its targets as the label shows them.
+struct Reading {
+  std::string findings;
+  std::vector<std::string> names;
+};
+
+Reading ReadEntry(std::string_view stem, std::string_view yaml) {
+  Diagnostics diagnostics;
+  const std::optional<YamlNode> node = YamlNode::Parse(yaml, "t.yml", diagnostics);
+  Reading reading;
+  for (const CollectorKind& kind : CollectorKinds()) {
+    if (kind.stem != stem || !node) continue;
+    YamlMap map(*node, stem, diagnostics);
+    CollectorResources resources;
+    const CollectorEntry entry = kind.read(map, "orgs", resources);
+    map.Finish();
+    for (const std::string& address : entry.addresses) {
+      Result<Target> target = entry.make(address);
+      reading.names.push_back(target.ok() ? target->name : "! " + target.error().message);
+    }
+  }
+  reading.findings = diagnostics.ToString();
+  return reading;
+}
+
+TEST(Entries, TargetsGoByHostAndPortWithoutCredentials) {
+  using Names = std::vector<std::string>;
+  const Reading http =
+      ReadEntry("cache_health", "targets: ['http://u:p@a:4000/x', 'https://b', 'http://[::1]']");
+  EXPECT_EQ(http.findings, "");
+  EXPECT_EQ(http.names, (Names{"a:4000", "b:443", "[::1]:80"}));
+  const Reading redis =
+      ReadEntry("redis", "targets: ['redis://:p@a', 'rediss://u:p@b:6380/3']\ncluster: false");
+  EXPECT_EQ(redis.findings, "");
+  EXPECT_EQ(redis.names, (Names{"a:6379", "b:6380"}));
+}
+
+TEST(Entries, FindingsNameTheKeyAndThePlace) {
+  struct Case {
+    const char* stem;
+    const char* yaml;
+    const char* finding;
+  };
+  const Case cases[] = {
+      {"cache_health", "targets: [http://a]\nexpected_tiering: L1L9L1",
+       "t.yml:2:1: expected a tiering such as L1, L1L2 or L1L2L3, not \"L1L9L1\""},
+      {"cache_health", "targets: [http://a]\npath: health",
+       "t.yml:2:1: a path begins with /, not \"health\""},
+      {"database_health", "targets: [http://a]\nexpected_replicas: -1",
+       "t.yml:2:1: expected_replicas must not be negative"},
+      {"redis", "targets: [redis://a]\nsentinel: {master: m}",
+       "t.yml:2:1: redis: sentinel is not supported"},
+      {"redis", "targets: [redis://a]\nkeys: {patterns: [a]}",
+       "t.yml:2:1: redis: keys is not supported"},
+      {"redis", "targets: [redis://a]\ncluster: true",
+       "t.yml:2:1: redis: cluster: true is not supported"},
+      {"redis", "targets: [redis://a/x]",
+       "t.yml:1:1: the path of a Redis URL is the number of a database"},
+      {"redis", "targets: [redis://a]\nusername: u", "t.yml:2:1: a username needs a password"},
+      {"redis", "targets: [http://a]",
+       "t.yml:1:1: a target must be a URL of redis:// or rediss://"},
+      {"redis", "targets: [redis://a]\npasword: x", "password"},
+  };
+  for (const Case& c : cases) {
+    const Reading reading = ReadEntry(c.stem, c.yaml);
+    EXPECT_NE(reading.findings.find(c.finding), std::string::npos) << c.yaml << "\n"
+                                                                   << reading.findings;
+  }
+}
+
+}  // namespace
+}  // namespace tierwatch

@@ -1,0 +1,104 @@
+// A rule group at work: evaluates its rules in order and remembers what they gave.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "alerts/rules/alerting_rule.h"
+#include "alerts/rules/query.h"
+#include "alerts/rules/rule.h"
+
+namespace tierwatch {
+
+/// A rule as pages and the API show it.
+struct RuleStatus {
+  Rule rule;
+  std::string last_error;  // "": the last evaluation was well, or there was none
+  TimestampMs last_evaluation = 0;
+  double last_duration_seconds = 0;
+  std::vector<Alert> alerts;  // pending and firing
+};
+
+struct GroupStatus {
+  std::string file;
+  std::string name;
+  Millis interval{0};
+  int limit = 0;
+  TimestampMs last_evaluation = 0;
+  double last_duration_seconds = 0;
+  std::vector<RuleStatus> rules;
+};
+
+/// What groups are given to work with; all of it outlives them.
+struct GroupContext {
+  const RuleQuery& query;
+  const SeriesSink& series;
+  const Labels& external_labels;
+  const std::string& external_url;
+  Millis resend_delay{60'000};
+  const Clock& clock;  // measures durations only
+};
+
+/// What one evaluation of a group came to.
+struct GroupResult {
+  std::vector<Alert> due;           // to be sent
+  std::vector<std::string> errors;  // "rule NAME: …", one per rule that failed
+  std::uint64_t template_failures = 0;
+};
+
+/// Not thread-safe. Source of the semantics: prometheus/rules/group.go.
+class Group {
+ public:
+  explicit Group(RuleGroup group);
+
+  /// The latest slot at or before `now`: slots are `interval` apart, shifted by a hash of file and
+  /// name, so that groups don't start together and a restart changes nothing.
+  TimestampMs SlotAt(TimestampMs now) const;
+
+  /// Evaluates every rule for the time `time`. A rule that fails leaves its alerts and series as
+  /// they were, and the others go on.
+  GroupResult Evaluate(TimestampMs time, const GroupContext& context);
+
+  /// Goes on with alerts and series of a former version: rules of the same kind, name and labels.
+  void Adopt(Group& former);
+  /// Ends what the group gave: staleness markers for its series; gives the alerts that were firing,
+  /// as resolved.
+  GroupResult End(TimestampMs time, const GroupContext& context);
+
+  const std::string& file() const { return file_; }
+  const std::string& name() const { return name_; }
+  Millis interval() const { return interval_; }
+  GroupStatus Status() const;
+
+ private:
+  using Evaluated = std::variant<Rule, AlertingRule>;  // a recording rule has no state of its own
+  struct Entry {
+    Evaluated rule;
+    std::unordered_set<Labels, LabelsHash> series;  // written by the last evaluation that was well
+    std::string last_error;
+    TimestampMs last_evaluation = 0;
+    double last_duration_seconds = 0;
+    const Rule& plain() const;
+  };
+
+  Result<RuleOutput> EvaluateRule(Entry& entry, TimestampMs time,
+                                  const GroupContext& context) const;
+  void Write(Entry& entry, std::vector<OutputSample> samples, TimestampMs time,
+             const SeriesSink& series) const;
+  void SetGenerator(const Rule& rule, const std::string& external_url,
+                    std::vector<Alert>& alerts) const;
+
+  std::string file_;
+  std::string name_;
+  Millis interval_;
+  Millis query_offset_;
+  int limit_;
+  std::vector<Entry> entries_;
+  TimestampMs last_evaluation_ = 0;
+  double last_duration_seconds_ = 0;
+};
+
+}  // namespace tierwatch

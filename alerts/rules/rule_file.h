@@ -1,0 +1,39 @@
+// Rule files: YAML in Prometheus's format (`groups:`) or in tierwatch's own (`alerts:`), to the
+// same rules.
+//
+//   interval: 15s                    # optional
+//   alerts:
+//     - name: HighErrorRate
+//       severity: critical           # becomes the label `severity`
+//       condition: error_rate > 1%   # alerts/rules/condition.h
+//       duration: 5m                 # optional: `for`
+//       labels: {team: cache}        # optional, templates allowed
+//       annotations: {summary: "…"}  # optional, templates allowed
+//       runbook: https://…           # optional: becomes the annotation `runbook_url`
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerts/rules/rule.h"
+#include "alerts/rules/signals.h"
+#include "base/diagnostic.h"
+
+namespace tierwatch {
+
+/// What groups get that don't say it themselves.
+struct RuleDefaults {
+  Millis interval{15'000};
+  Millis query_offset{0};
+};
+
+/// Reads the rule file `file`, whose content is `text`. An `alerts:` file becomes one group, named
+/// like the file without folder and extension. Findings are all reported at once, those within an
+/// expression, condition or template at their character; where there are any, the result is not to
+/// be used. Source of the checks of `groups:`: prometheus/model/rulefmt.
+std::vector<RuleGroup> ReadRules(std::string_view text, const std::string& file,
+                                 const SignalTable& signals, const RuleDefaults& defaults,
+                                 Diagnostics& diagnostics);
+
+}  // namespace tierwatch

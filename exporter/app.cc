@@ -80,7 +80,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();
-  auto server = HttpServer::Start(parts->config.web, MakeRoutes(parts->MakeWebSource()), logger);
+  auto server = HttpServer::Start(parts->config.web, MakeEndpoints(parts->MakeWebSource()), logger);
   if (!server.ok()) return std::move(server).error();
   parts->server = *std::move(server);
   parts->scheduler.Start();

@@ -226,7 +226,9 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
     if (const YamlNode* node = map.Get("collectors")) {
       TargetReader(config, defaults, resources, diagnostics).Read(*node);
     }
-    if (const YamlNode* node = map.Get("alerting")) config.alerting = *node;
+    if (const YamlNode* node = map.Get("alerting")) {
+      config.alerting = ReadNotifyConfig(*node, diagnostics);
+    }
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     config.rule_files = ExpandGlobs(map, "rule_files", folder);
     config.signal_files = ExpandGlobs(map, "signal_files", folder);

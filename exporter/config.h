@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerts/notify/config.h"
 #include "base/diagnostic.h"
 #include "base/yaml.h"
 #include "collectors/collector.h"
@@ -29,7 +30,7 @@ struct Config {
   std::vector<WatchedTarget> targets;
   std::vector<std::string> rule_files;  // globs expanded, relative to the configuration file
   std::vector<std::string> signal_files;
-  YamlNode alerting;  // alerts/notify reads it; null where absent
+  NotifyConfig alerting;
 
   HttpServerOptions web;
 };

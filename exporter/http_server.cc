@@ -23,7 +23,7 @@ struct HttpServer::State {
 
   HttpServerOptions options;
   Logger& logger;
-  std::map<std::string, Route, std::less<>> routes;
+  std::map<std::string, Endpoint, std::less<>> routes;
   mg_context* context = nullptr;
   std::mutex mutex;
   bool started = false;      // guarded by mutex
@@ -91,7 +91,7 @@ HttpReply RunOnFullStack(const HttpHandler& handler, const ServerRequest& reques
   return reply;
 }
 
-HttpReply RunHandler(const Route& route, const ServerRequest& request, Logger& logger) {
+HttpReply RunHandler(const Endpoint& route, const ServerRequest& request, Logger& logger) {
   try {
     return route.ready_made ? route.handler(request) : RunOnFullStack(route.handler, request);
   } catch (const std::exception& error) {
@@ -131,7 +131,7 @@ ServerRequest ReadRequest(const mg_request_info& info) {
   return request;
 }
 
-HttpReply Answer(mg_connection* connection, const Route* route, const HttpServerOptions& options,
+HttpReply Answer(mg_connection* connection, const Endpoint* route, const HttpServerOptions& options,
                  ServerRequest& request, Logger& logger) {
   if (route == nullptr) return Plain(404, "no such page");
   const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -173,12 +173,13 @@ std::string CheckListenAddress(std::string_view address) {
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                      std::vector<Route> routes, Logger& logger) {
+                                                      std::vector<Endpoint> routes,
+                                                      Logger& logger) {
   const Result<std::string> ports = ListeningPorts(options.listen_address);
   const std::string doing = "listen on " + options.listen_address;
   if (!ports.ok()) return Error(ports.error()).In(doing);
   auto state = std::make_unique<State>(options, logger);
-  for (Route& route : routes) state->routes.emplace(route.path, std::move(route));
+  for (Endpoint& route : routes) state->routes.emplace(route.path, std::move(route));
 
   mg_callbacks callbacks{};
   callbacks.begin_request = &State::OnRequest;
@@ -240,7 +241,7 @@ int HttpServer::State::OnRequest(mg_connection* connection) {
   try {
     ServerRequest request = ReadRequest(*mg_get_request_info(connection));
     const auto at = self.routes.find(request.path);
-    const Route* route = at == self.routes.end() ? nullptr : &at->second;
+    const Endpoint* route = at == self.routes.end() ? nullptr : &at->second;
     const HttpReply reply = Answer(connection, route, self.options, request, self.logger);
     // A refused body is still in the pipe, so that connection can't be used again.
     Send(connection, request, reply, route != nullptr && route->ready_made && reply.status < 400);

@@ -46,7 +46,7 @@ using HttpHandler = std::function<HttpReply(const ServerRequest&)>;
 
 /// A path and who answers it. GET and HEAD are always allowed, HEAD is answered as GET without the
 /// body.
-struct Route {
+struct Endpoint {
   std::string path;
   HttpHandler handler;
   bool post = false;
@@ -69,7 +69,7 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   static Result<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
-                                                   std::vector<Route> routes, Logger& logger);
+                                                   std::vector<Endpoint> routes, Logger& logger);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -17,8 +17,8 @@ HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<cons
 
 }  // namespace
 
-std::vector<Route> MakeRoutes(WebSource source) {
-  std::vector<Route> routes;
+std::vector<Endpoint> MakeEndpoints(WebSource source) {
+  std::vector<Endpoint> routes;
   routes.push_back({"/metrics",
                     [page = source.page](const ServerRequest& request) {
                       return AnswerMetrics(request, page());

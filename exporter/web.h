@@ -17,6 +17,6 @@ struct WebSource {
 };
 
 /// /metrics, /-/healthy, /-/ready.
-std::vector<Route> MakeRoutes(WebSource source);
+std::vector<Endpoint> MakeEndpoints(WebSource source);
 
 }  // namespace tierwatch

@@ -45,7 +45,7 @@ global:
   self_labels: {job: tierwatch, instance: "tw-1:9917"}
 storage: {path: ":memory:", retention: 30m, max_bytes: 1GiB}
 rule_files: ["rules/*.yml", rules/a.yml]
-alerting: {route: {receiver: x}}
+alerting: {route: {receiver: x}, receivers: [{name: x}]}
 web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}}
 )",
                                  dir.path() + "/tw.yml", resources, diagnostics);
@@ -57,8 +57,29 @@ web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false
   EXPECT_EQ(config->max_bytes, std::size_t{1} << 30);
   EXPECT_THAT(config->rule_files,
               ElementsAre(dir.path() + "/rules/a.yml", dir.path() + "/rules/b.yml"));
-  EXPECT_TRUE(config->alerting.IsMap());
+  EXPECT_EQ(config->alerting.receivers.size(), 1u);
   EXPECT_EQ(config->web.max_connections, 32);
+}
+
+TEST(Config, EntriesBecomeTargetsWithTheirLabelsAndRhythm) {
+  CollectorResources resources;
+  Diagnostics diagnostics;
+  const auto config = ReadConfig(R"(
+global: {sample_interval: 20s, sample_timeout: 8s}
+collectors:
+  redis:
+    - {service: cache, targets: ["redis://10.0.0.1:6379", "redis://10.0.0.2"], labels: {env: prod}}
+    - {service: other, targets: ["redis://10.0.0.1:6379"], sample_interval: 5s}
+)",
+                                 "tw.yml", resources, diagnostics);
+  ASSERT_TRUE(config) << diagnostics.ToString();
+  ASSERT_EQ(config->targets.size(), 3u);
+  EXPECT_EQ(config->targets[1].labels,
+            (Labels{{"service", "cache"}, {"target", "10.0.0.2:6379"}, {"env", "prod"}}));
+  EXPECT_EQ(config->targets[1].interval, Millis(20'000));
+  EXPECT_EQ(config->targets[1].timeout, Millis(8'000));
+  EXPECT_EQ(config->targets[2].interval, Millis(5'000));
+  EXPECT_EQ(config->targets[2].timeout, Millis(5'000));  // never longer than the interval
 }
 
 TEST(Config, EachFindingHasItsPlace) {
@@ -77,6 +98,24 @@ TEST(Config, EachFindingHasItsPlace) {
       {"web: {max_connections: 1}", "max_connections must be 2 to 4096"},
       {"rule_files: [nowhere/rules.yml]", "tw.yml:1:1: there is no file nowhere/rules.yml"},
       {"collectors: {nonsense: []}", "unknown key"},
+      {"alerting: {route: {receiver: x}, receivers: []}", "tw.yml:1:"},
+      {"collectors: {redis: {}}", "tw.yml:1:21: found a map, expected a list of entries of redis"},
+      {"collectors: {redis: [{targets: ['redis://h:1']}]}", "service"},
+      {"collectors: {redis: [{service: '', targets: ['redis://h:1']}]}",
+       "service must not be empty"},
+      {"collectors: {redis: [{service: s, targets: ['http://h:1']}]}",
+       "a target must be a URL of redis://"},
+      {"collectors: {redis: [{service: s, targets: ['redis://h:1', 'redis://h:1']}]}",
+       "redis watches h:1 of service s twice"},
+      {"collectors: {redis: [{service: s, targets: [], labels: {job: x}}]}",
+       "the label job can't be set here"},
+      {"collectors: {redis: [{service: s, targets: [], file_sd: [x.yml]}]}",
+       "file_sd is not supported yet"},
+      {"collectors: {redis: [{service: s, targets: [], dns_sd: [x]}]}",
+       "dns_sd is not supported yet"},
+      {"collectors: {redis: [{service: s, targets: [], sample_interval: 1s, sample_timeout: 2s}]}",
+       "sample_timeout must not be longer than sample_interval"},
+      {"collectors: {redis: [{service: s, targets: [], tire: L3}]}", "tier"},
       {"collectors: []", "tw.yml:1:13: "},
       {"a: &a [x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
        "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"

@@ -38,7 +38,7 @@ class HttpServerTest : public testing::Test {
     options.request_timeout = Millis(700);
     options.max_body_bytes = 1000;
     const auto page = std::make_shared<const std::string>(std::string(300'000, 'x') + "\n");
-    std::vector<Route> routes;
+    std::vector<Endpoint> routes;
     routes.push_back({"/metrics",
                       [page](const ServerRequest&) {
                         return HttpReply{200, "text/plain", {}, page};

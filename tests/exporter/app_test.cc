@@ -1,0 +1,101 @@
+// A whole process in memory: sampled targets come out at /metrics.
+#include "exporter/app.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/http_client.h"
+#include "tests/support/process.h"
+
+namespace tierwatch {
+namespace {
+
+using testing::HasSubstr;
+
+// Gives one gauge, or takes its whole time.
+class Source final : public Collector {
+ public:
+  explicit Source(std::atomic<bool>& hangs) : hangs_(hangs) {}
+  Sample Collect(const SampleContext& context) override {
+    while (hangs_ && !context.stop.stop_requested()) std::this_thread::sleep_for(Millis(5));
+    Sample sample;
+    sample.families.push_back(
+        {"tierwatch_test_value", "Test.", prometheus::MetricType::Gauge, {{}}});
+    return sample;
+  }
+
+ private:
+  std::atomic<bool>& hangs_;
+};
+
+class AppTest : public testing::Test {
+ protected:
+  void Start() {
+    Config config;
+    config.web.listen_address = "127.0.0.1:0";
+    for (const char* name : {"a:1", "b:2"}) {
+      WatchedTarget target;
+      target.collector = "test";
+      target.labels = Labels{{"service", "s"}, {"target", name}};
+      target.interval = target.timeout = Millis(1'000);
+      target.source = std::make_unique<Source>(hangs_);
+      config.targets.push_back(std::move(target));
+    }
+    auto app = App::Start(std::move(config), clock_, *logger_);
+    ASSERT_TRUE(app.ok()) << app.error().message;
+    app_ = *std::move(app);
+  }
+
+  HttpResponse Get(const std::string& path, const std::string& encoding = "") {
+    HttpRequest request;
+    request.url = "http://127.0.0.1:" + std::to_string(app_->port()) + path;
+    if (!encoding.empty()) request.headers = {{"Accept-Encoding", encoding}};
+    auto response = HttpClient({}).Send(request);
+    return response.ok() ? *response : HttpResponse{};
+  }
+
+  std::atomic<bool> hangs_ = false;
+  SystemClock clock_;
+  std::unique_ptr<Logger> logger_ = MakeNullLogger();
+  std::unique_ptr<App> app_;
+};
+
+TEST_F(AppTest, ServesWhatItSampled) {
+  Start();
+  ASSERT_TRUE(WaitUntil([&] { return app_->ready(); }));
+  EXPECT_EQ(Get("/-/healthy").status, 200);
+  EXPECT_EQ(Get("/-/ready").status, 200);
+  const HttpResponse page = Get("/metrics");
+  EXPECT_EQ(page.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(page.body, HasSubstr("tierwatch_test_value{service=\"s\",target=\"a:1\"} 0\n"
+                                   "tierwatch_test_value{service=\"s\",target=\"b:2\"} 0\n"));
+  EXPECT_TRUE(WaitUntil(
+      [&] { return Get("/metrics").body.find("tierwatch_targets 2\n") != std::string::npos; }));
+  const HttpResponse packed = Get("/metrics", "gzip");
+  EXPECT_EQ(packed.headers.at("content-encoding"), "gzip");
+  EXPECT_THAT(packed.body, HasSubstr("tierwatch_test_value"));
+}
+
+TEST_F(AppTest, IsNotReadyBeforeTheFirstSamplings) {
+  hangs_ = true;
+  Start();
+  EXPECT_EQ(Get("/-/ready").status, 503);
+  EXPECT_EQ(Get("/metrics").status, 200);
+  hangs_ = false;
+  EXPECT_TRUE(WaitUntil([&] { return Get("/-/ready").status == 200; }));
+}
+
+TEST_F(AppTest, StopsThoughATargetHangs) {
+  hangs_ = true;
+  Start();
+  std::this_thread::sleep_for(Millis(300));
+  const auto begin = std::chrono::steady_clock::now();
+  app_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+}  // namespace
+}  // namespace tierwatch

@@ -169,18 +169,19 @@ Reason ReasonOf(CURLcode code) {
   }
 }
 
-Error Failure(CURLcode code, const Exchange& exchange, const HttpOptions& options, Millis timeout) {
+Error Failure(CURL* easy, CURLcode code, const Exchange& exchange, const HttpOptions& options,
+              Millis timeout) {
   if (exchange.over_limit || code == CURLE_FILESIZE_EXCEEDED) {
     return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
                  Reason::kLimit};
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
-    const bool connecting =
-        std::string_view(exchange.error).find("onnect") != std::string_view::npos;
-    return Error{fmt::format("timed out {}",
-                             connecting && options.connect_timeout < timeout
-                                 ? "connecting after " + FormatDuration(options.connect_timeout)
-                                 : "after " + FormatDuration(timeout)),
+    curl_off_t connected = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+    const bool connecting = connected == 0 && options.connect_timeout < timeout;
+    return Error{connecting
+                     ? "timed out connecting after " + FormatDuration(options.connect_timeout)
+                     : "timed out after " + FormatDuration(timeout),
                  Reason::kTimeout};
   }
   const std::string_view detail = Trim(exchange.error);
@@ -367,7 +368,7 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.error);
   const std::optional<CURLcode> code = Perform(channel, request.stop);
   if (!code) return Error{"cancelled", Reason::kOther};
-  if (*code != CURLE_OK) return Failure(*code, exchange, options, request.timeout);
+  if (*code != CURLE_OK) return Failure(easy, *code, exchange, options, request.timeout);
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);

@@ -158,6 +158,17 @@ TEST(HttpClientTest, FaultsHaveReasons) {
   }
 }
 
+TEST(HttpClientTest, ConnectingHasATimeoutOfItsOwn) {
+  HttpSink silent;  // it waits for a request and never speaks TLS
+  HttpOptions options;
+  options.connect_timeout = Millis{200};
+  const Result<HttpResponse> response = HttpClient(options).Send(
+      Get("https://127.0.0.1:" + std::to_string(silent.port()), Millis{60'000}));
+  ASSERT_FALSE(response.ok());
+  EXPECT_EQ(response.error().message, "timed out connecting after 200ms");
+  EXPECT_EQ(response.error().reason, Reason::kTimeout);
+}
+
 TEST(HttpClientTest, DecodesUpToTheLimit) {
   HttpSink sink;
   sink.Script({{.headers = {{"Content-Encoding", "gzip"}}, .body = Gzip(std::string(1'000, 'x'))}});

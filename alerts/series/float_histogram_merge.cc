@@ -211,16 +211,15 @@ void MergeExponential(FloatHistogram& into, FloatHistogram* lost, const FloatHis
       return [schema, from](std::int32_t index) { return CoarserIndex(index, from, schema); };
     };
     if (into.schema > schema) Regroup(lane, coarser(into.schema));
-    // What began inside a widened zero bucket has been counted there already.
-    const bool widened = into.zero_threshold > other.zero_threshold;
-    const std::size_t from =
-        widened ? BegunInZero(other.*side, other.schema, into.zero_threshold) : 0;
     if (other.schema == schema) {
-      const std::size_t inside = InsideZero(other.*side, schema, into.zero_threshold);
-      AddBuckets(lane, other.*side, std::max(from, inside), sign);
+      AddBuckets(lane, other.*side, InsideZero(other.*side, schema, into.zero_threshold), sign);
       continue;
     }
-    Buckets theirs = Tail(other.*side, from);
+    // What began inside a widened zero bucket has been counted there, though the coarser bucket may
+    // reach out of it.
+    const bool widened = into.zero_threshold > other.zero_threshold;
+    Buckets theirs = Tail(
+        other.*side, widened ? BegunInZero(other.*side, other.schema, into.zero_threshold) : 0);
     Regroup({&theirs, nullptr}, coarser(other.schema));
     AddBuckets(lane, theirs, InsideZero(theirs, schema, into.zero_threshold), sign);
   }

@@ -55,7 +55,7 @@ using Value = std::variant<double, FloatHistogram>;
 using Metric = std::map<std::string, std::vector<FloatHistogram>>;
 using Storage = std::map<std::string, Metric>;
 
-/// A line `metric{labels} {{…}}xN {{…}} …` of constants; anything else makes the metric unusable.
+/// A line `metric{labels} {{…}}x1 {{…}} …` of constants; anything else makes the series unusable.
 void Load(const std::string& line, Storage& storage) {
   static const std::regex shape(R"(^\s*(\w+)(\{[^{}]*\})?\s+(\S.*)$)");
   static const std::regex item(R"(^(\{\{[^}]*\}\})(x1)?\s*)");

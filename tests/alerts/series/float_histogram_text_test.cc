@@ -118,6 +118,12 @@ TEST(ClassicHistogram, BecomesCustomBuckets) {
   }
 }
 
+TEST(ClassicHistogram, TakesTheFirstOfEqualBounds) {
+  std::vector<ClassicBucket> buckets;
+  for (int i = 0; i < 100; ++i) buckets.push_back({1, 7.0 + i});
+  EXPECT_EQ(FromClassicBuckets(buckets, std::nullopt, 0)->count, 7);
+}
+
 TEST(ClassicHistogram, RefusesCountsThatCannotBe) {
   const double nan = std::nan("");
   const struct {

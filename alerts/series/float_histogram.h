@@ -97,6 +97,14 @@ struct FloatHistogram {
   /// count fell or the layout changed as only a restart changes it.
   bool DetectReset(const FloatHistogram& previous) const;
 
+  /// The hint with an unknown one settled by DetectReset, as histogram_count and its like see it;
+  /// `previous` may be null.
+  ResetHint SettledHint(const FloatHistogram* previous) const;
+  /// The hint this sample would have when read back from Prometheus's storage, where `previous` is
+  /// the histogram stored before it, or null: "not reset" if it continues that one in the same
+  /// layout, else unknown. Gauges stay gauges.
+  ResetHint StoredHint(const FloatHistogram* previous) const;
+
   /// Bucket `i` of positive, negative (0 is the one next to zero), and the zero bucket.
   Bucket PositiveBucket(std::size_t i) const;
   Bucket NegativeBucket(std::size_t i) const;

@@ -337,4 +337,23 @@ bool FloatHistogram::DetectReset(const FloatHistogram& previous) const {
   return UsesCustomBuckets() ? CustomReset(*this, previous) : ExponentialReset(*this, previous);
 }
 
+ResetHint FloatHistogram::SettledHint(const FloatHistogram* previous) const {
+  if (reset_hint != ResetHint::kUnknown || previous == nullptr) return reset_hint;
+  return DetectReset(*previous) ? ResetHint::kReset : ResetHint::kNotReset;
+}
+
+ResetHint FloatHistogram::StoredHint(const FloatHistogram* previous) const {
+  if (reset_hint == ResetHint::kGauge) return reset_hint;
+  // A reset begins a new chunk, and so does a new layout; the first sample of a chunk reads back as
+  // unknown.
+  const bool continues = reset_hint != ResetHint::kReset && previous != nullptr &&
+                         previous->reset_hint != ResetHint::kGauge && !previous->IsStale() &&
+                         schema == previous->schema && zero_threshold == previous->zero_threshold &&
+                         std::ranges::equal(bounds(), previous->bounds());
+  if (!continues) return ResetHint::kUnknown;
+  FloatHistogram unhinted = *this;
+  unhinted.reset_hint = ResetHint::kUnknown;
+  return unhinted.DetectReset(*previous) ? ResetHint::kUnknown : ResetHint::kNotReset;
+}
+
 }  // namespace tierwatch::series

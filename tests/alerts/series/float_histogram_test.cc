@@ -240,6 +240,31 @@ TEST(FloatHistogram, DetectsResets) {
   }
 }
 
+TEST(FloatHistogram, KnowsTheHintsOfStoredSamples) {
+  using enum ResetHint;
+  const struct {
+    const char* previous;  // null: none
+    const char* sample;
+    ResetHint settled, stored;
+  } cases[] = {
+      {nullptr, "count:1 buckets:[1]", kUnknown, kUnknown},
+      {"count:1 buckets:[1]", "count:2 buckets:[2]", kNotReset, kNotReset},
+      {"count:2 buckets:[2]", "count:1 buckets:[1]", kReset, kUnknown},
+      {"count:1 buckets:[1]", "count:2 buckets:[2] counter_reset_hint:gauge", kGauge, kGauge},
+      {"count:1 buckets:[1] counter_reset_hint:gauge", "count:2 buckets:[2]", kNotReset, kUnknown},
+      {"count:1 buckets:[1]", "count:2 buckets:[2] counter_reset_hint:reset", kReset, kUnknown},
+      {"count:9 buckets:[9]", "count:2 buckets:[2] counter_reset_hint:not_reset", kNotReset,
+       kUnknown},
+      {"schema:1 count:1 buckets:[1]", "count:1 buckets:[1]", kNotReset, kUnknown},
+  };
+  for (const auto& c : cases) {
+    const FloatHistogram previous = c.previous == nullptr ? FloatHistogram{} : Read(c.previous);
+    const FloatHistogram* before = c.previous == nullptr ? nullptr : &previous;
+    EXPECT_EQ(Read(c.sample).SettledHint(before), c.settled) << c.sample;
+    EXPECT_EQ(Read(c.sample).StoredHint(before), c.stored) << c.sample;
+  }
+}
+
 TEST(FloatHistogram, ReducesResolutionDownwardsOnly) {
   // Schema 1 halves each power of two: 1, 1.41, 2, 2.83, 4.
   FloatHistogram histogram = Read("schema:1 count:10 offset:1 buckets:[1 2 3 4] n_buckets:[5 6]");

@@ -7,13 +7,15 @@
 #include <variant>
 #include <vector>
 
+#include "alerts/series/sample.h"
 #include "base/clock.h"
 #include "base/labels.h"
 #include "base/result.h"
 
 namespace tierwatch::series {
 class Queryable;  // alerts/series/queryable.h
-}
+class Matcher;    // alerts/series/matcher.h
+}  // namespace tierwatch::series
 
 namespace tierwatch::promql {
 
@@ -25,6 +27,8 @@ enum class ValueType { kNone, kScalar, kVector, kMatrix, kString };
 /// Parses an expression. Errors are Prometheus's: "1:5: parse error: unexpected …" (line:column of
 /// the expression).
 Result<ExprPtr> Parse(std::string_view text);
+/// The matchers of a selector: `name{label="value"}`, as `match[]` of the HTTP API has them.
+Result<std::vector<series::Matcher>> ParseSelector(std::string_view text);
 /// The canonical text; Parse(Print(e)) is e.
 std::string Print(const Expr& expr);
 ValueType TypeOf(const Expr& expr);
@@ -39,6 +43,7 @@ struct VectorSample {
   Labels labels;
   TimestampMs time = 0;
   double value = 0;
+  series::HistogramPtr histogram{};  // set: the element is a histogram and `value` means nothing
 };
 using Vector = std::vector<VectorSample>;
 
@@ -46,6 +51,7 @@ using Vector = std::vector<VectorSample>;
 struct SeriesPoints {
   Labels labels;
   std::vector<std::pair<TimestampMs, double>> points;
+  std::vector<std::pair<TimestampMs, series::HistogramPtr>> histograms{};
 };
 using Matrix = std::vector<SeriesPoints>;
 
@@ -59,6 +65,11 @@ struct EngineOptions {
   Millis lookback{300'000};
   std::size_t max_samples = 50'000'000;
   Millis no_step_subquery_interval{60'000};
+  bool delayed_name_removal =
+      false;  // a result's metric name goes when the evaluation ends, not at each function
+  bool type_and_unit_labels =
+      false;  // counters are told by their label __type__ instead of their name
+  bool use_start_timestamps = false;  // rate and its like see resets by the start times of samples
 };
 
 /// Stateless but for its options; thread-safe.

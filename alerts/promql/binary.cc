@@ -1,0 +1,143 @@
+// Binary operators: between scalars, between a vector and a scalar, and what two elements give.
+#include "alerts/promql/binary.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "alerts/promql/evaluator.h"
+#include "alerts/series/histogram.h"
+
+namespace tierwatch::promql {
+namespace {
+
+bool Compare(BinaryOp op, double a, double b) {
+  switch (op) {
+    case BinaryOp::kEqual:
+      return a == b;
+    case BinaryOp::kNotEqual:
+      return a != b;
+    case BinaryOp::kLess:
+      return a < b;
+    case BinaryOp::kLessEqual:
+      return a <= b;
+    case BinaryOp::kGreater:
+      return a > b;
+    case BinaryOp::kGreaterEqual:
+      return a >= b;
+    default:
+      return false;
+  }
+}
+
+double Compute(BinaryOp op, double a, double b) {
+  switch (op) {
+    case BinaryOp::kAdd:
+      return a + b;
+    case BinaryOp::kSub:
+      return a - b;
+    case BinaryOp::kMul:
+      return a * b;
+    case BinaryOp::kDiv:
+      return a / b;
+    case BinaryOp::kMod:
+      return std::fmod(a, b);
+    case BinaryOp::kPow:
+      return std::pow(a, b);
+    case BinaryOp::kAtan2:
+      return std::atan2(a, b);
+    default:
+      return Compare(op, a, b) ? 1 : 0;
+  }
+}
+
+void NoteTypes(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
+               const Place& where) {
+  const auto name = [](const Point& point) { return point.histogram ? "histogram" : "float"; };
+  evaluator.notes().Info(fmt::format("PromQL info: incompatible sample types encountered for "
+                                     "binary operator \"{0}\": {1} {0} {2}",
+                                     OpText(op), name(a), name(b)),
+                         where);
+}
+
+Element CombineHistograms(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
+                          const Place& where) {
+  if (a.histogram && !b.histogram && (op == BinaryOp::kMul || op == BinaryOp::kDiv)) {
+    const double factor = op == BinaryOp::kMul ? b.value : 1 / b.value;
+    return {{0, series::Scaled(*a.histogram, factor)}, true, true};
+  }
+  if (!a.histogram && b.histogram && op == BinaryOp::kMul) {
+    return {{0, series::Scaled(*b.histogram, a.value)}, true, true};
+  }
+  NoteTypes(evaluator, op, a, b, where);
+  return {};
+}
+
+Result<StepVector> VectorWithScalar(Evaluator& evaluator, const Expr& expr, const Binary& node,
+                                    StepVector vector, const StepScalar& scalar, bool swapped) {
+  StepVector out;
+  const bool comparison = IsComparison(node.op);
+  for (StepSeries& series : vector) {
+    for (std::size_t step = 0; step < scalar.size(); ++step) {
+      if (!series.Has(step)) continue;
+      const Point element = series.At(step);
+      const Point other{scalar[step]};
+      Element result = Combine(evaluator, node.op, swapped ? other : element,
+                               swapped ? element : other, expr.where);
+      if (!result.matched) {
+        series.Set(step, {});
+        continue;
+      }
+      if (comparison) result.point = node.return_bool ? Point{result.keep ? 1.0 : 0.0} : element;
+      series.Set(step, result.keep || node.return_bool ? result.point : Point{});
+    }
+    if (series.Empty()) continue;
+    if (!comparison || node.return_bool) evaluator.DropName(series);
+    out.push_back(std::move(series));
+  }
+  if (evaluator.options().delayed_name_removal) return out;
+  return evaluator.Merge(std::move(out));
+}
+
+}  // namespace
+
+Element Combine(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
+                const Place& where) {
+  const bool trim = op == BinaryOp::kTrimLower || op == BinaryOp::kTrimUpper;
+  if (a.histogram || b.histogram) return CombineHistograms(evaluator, op, a, b, where);
+  if (trim) {
+    NoteTypes(evaluator, op, a, b, where);
+    return {};
+  }
+  if (IsComparison(op)) return {a, true, Compare(op, a.value, b.value)};
+  return {{Compute(op, a.value, b.value)}, true, true};
+}
+
+Result<Value> EvaluateBinary(Evaluator& evaluator, const Expr& expr, const Binary& node) {
+  Result<Value> lhs = evaluator.Evaluate(*node.lhs);
+  if (!lhs.ok()) return lhs;
+  Result<Value> rhs = evaluator.Evaluate(*node.rhs);
+  if (!rhs.ok()) return rhs;
+  auto* left_scalar = std::get_if<StepScalar>(&lhs->value);
+  auto* right_scalar = std::get_if<StepScalar>(&rhs->value);
+  if (left_scalar != nullptr && right_scalar != nullptr) {
+    for (std::size_t step = 0; step < left_scalar->size(); ++step) {
+      (*left_scalar)[step] = Compute(node.op, (*left_scalar)[step], (*right_scalar)[step]);
+    }
+    return lhs;
+  }
+  const auto vector = [](Result<Value>& value) {
+    return std::get<StepVector>(std::move(value->value));
+  };
+  Result<StepVector> result =
+      left_scalar != nullptr
+          ? VectorWithScalar(evaluator, expr, node, vector(rhs), *left_scalar, true)
+      : right_scalar != nullptr
+          ? VectorWithScalar(evaluator, expr, node, vector(lhs), *right_scalar, false)
+      : IsSetOperator(node.op) ? EvaluateSetOperator(evaluator, node, vector(lhs), vector(rhs))
+                               : EvaluateMatched(evaluator, expr, node, vector(lhs), vector(rhs));
+  if (!result.ok()) return result.error();
+  return Value{std::move(result).value()};
+}
+
+}  // namespace tierwatch::promql

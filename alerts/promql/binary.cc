@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "alerts/promql/evaluator.h"
-#include "alerts/series/histogram.h"
+#include "alerts/promql/histogram_element.h"
+#include "alerts/series/float_histogram_quantile.h"
 
 namespace tierwatch::promql {
 namespace {
@@ -60,14 +61,55 @@ void NoteTypes(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b
                          where);
 }
 
+// Two histograms: sums and differences with the layouts reconciled, and equality.
+Element CombineTwo(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
+                   const Place& where) {
+  if (op == BinaryOp::kEqual || op == BinaryOp::kNotEqual) {
+    return {a, true, a.histogram->Equals(*b.histogram) == (op == BinaryOp::kEqual)};
+  }
+  if (op != BinaryOp::kAdd && op != BinaryOp::kSub)
+    return NoteTypes(evaluator, op, a, b, where), Element{};
+  const bool add = op == BinaryOp::kAdd;
+  const char* name = add ? "addition" : "subtraction";
+  series::FloatHistogram result = *a.histogram;
+  const series::CombineInfo info = add ? result.Add(*b.histogram) : result.Sub(*b.histogram);
+  if (info.incompatible) {
+    evaluator.notes().Warn(
+        fmt::format("PromQL warning: incompatible bucket layout encountered for binary operator {}",
+                    OpText(op)),
+        where);
+    return {};
+  }
+  if (info.hint_collision) evaluator.notes().WarnResetCollision(name, where);
+  if (info.bounds_reconciled) evaluator.notes().InfoReconciled(name, where);
+  if (!add) result.reset_hint = series::ResetHint::kGauge;
+  result.Compact();
+  return {{0, Share(std::move(result))}, true, true};
+}
+
 Element CombineHistograms(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
                           const Place& where) {
-  if (a.histogram && !b.histogram && (op == BinaryOp::kMul || op == BinaryOp::kDiv)) {
-    const double factor = op == BinaryOp::kMul ? b.value : 1 / b.value;
-    return {{0, series::Scaled(*a.histogram, factor)}, true, true};
+  if (a.histogram && b.histogram) return CombineTwo(evaluator, op, a, b, where);
+  const auto scaled = [](const Point& point, auto change) {
+    return Element{{0, Changed(*point.histogram,
+                               [&](auto& histogram) {
+                                 change(histogram);
+                                 histogram.Compact();
+                               })},
+                   true,
+                   true};
+  };
+  if (op == BinaryOp::kMul) {
+    const double factor = a.histogram ? b.value : a.value;
+    return scaled(a.histogram ? a : b, [&](auto& histogram) { histogram.Mul(factor); });
   }
-  if (!a.histogram && b.histogram && op == BinaryOp::kMul) {
-    return {{0, series::Scaled(*b.histogram, a.value)}, true, true};
+  if (a.histogram && op == BinaryOp::kDiv)
+    return scaled(a, [&](auto& histogram) { histogram.Div(b.value); });
+  if (a.histogram && op == BinaryOp::kTrimUpper) {
+    return {{0, Share(series::TrimUpper(*a.histogram, b.value))}, true, true};
+  }
+  if (a.histogram && op == BinaryOp::kTrimLower) {
+    return {{0, Share(series::TrimLower(*a.histogram, b.value))}, true, true};
   }
   NoteTypes(evaluator, op, a, b, where);
   return {};

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "alerts/promql/functions.h"
-#include "alerts/series/histogram.h"
+#include "alerts/promql/histogram_element.h"
 #include "base/labels.h"
 
 namespace tierwatch::promql {
@@ -146,7 +146,8 @@ Result<Value> Evaluator::EvaluateAt(const Expr&, const Unary& node) {
       if (series.HasFloat(step)) {
         series.values[step] = -series.values[step];
       } else if (series.Has(step)) {
-        series.histograms[step] = series::Scaled(*series.histograms[step], -1);
+        series.histograms[step] =
+            Changed(*series.histograms[step], [](auto& histogram) { histogram.Mul(-1); });
       }
     }
     DropName(series);

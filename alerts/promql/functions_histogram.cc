@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "alerts/promql/classic_histogram.h"
+#include "alerts/promql/classic_quantile.h"
 #include "alerts/promql/functions.h"
 #include "alerts/promql/instant.h"
 #include "base/float_text.h"

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
-#include "alerts/series/histogram.h"
+#include "alerts/promql/histogram_element.h"
 
 namespace tierwatch::promql {
 namespace {
@@ -63,11 +63,10 @@ RangeSeries ToRange(const SeriesSamples& samples, Copies& copies) {
 // is no longer true.
 HistogramPtr WithoutHint(const HistogramPtr& histogram) {
   using series::ResetHint;
-  if (histogram->hint == ResetHint::kUnknown || histogram->hint == ResetHint::kGauge)
-    return histogram;
-  auto copy = std::make_shared<series::FloatHistogram>(*histogram);
-  copy->hint = ResetHint::kUnknown;
-  return copy;
+  const bool told =
+      histogram->reset_hint == ResetHint::kReset || histogram->reset_hint == ResetHint::kNotReset;
+  if (!told) return histogram;
+  return Changed(*histogram, [](auto& copy) { copy.reset_hint = ResetHint::kUnknown; });
 }
 
 RangeSeries ToRange(const StepSeries& series, const Steps& steps, Copies& copies) {

@@ -11,7 +11,7 @@
 
 namespace tierwatch::series {
 
-struct FloatHistogram;  // alerts/series/histogram.h
+struct FloatHistogram;  // alerts/series/float_histogram.h
 using HistogramPtr = std::shared_ptr<const FloatHistogram>;
 
 /// Prometheus's staleness marker: a NaN of its own bits, never the result of arithmetic.

@@ -1,4 +1,4 @@
-#include "alerts/promql/classic_histogram.h"
+#include "alerts/promql/classic_quantile.h"
 
 #include <algorithm>
 #include <cmath>

@@ -48,12 +48,18 @@ void Regroup(Lane lane, const NewIndex& new_index) {
 void AddBuckets(Lane lane, const Buckets& other, std::size_t from, double sign) {
   Buckets& into = *lane.buckets;
   if (from == 0 && into.index == other.index) {
+    if (lane.lost == nullptr) {  // the loop a compiler makes vectors of
+      for (std::size_t i = 0; i < into.size(); ++i) into.count[i] += sign * other.count[i];
+      return;
+    }
     for (std::size_t i = 0; i < into.size(); ++i) {
       Accumulate(sign * other.count[i], into.count[i], lane.LostAt(i));
     }
     return;
   }
   Buckets merged;
+  merged.index.reserve(into.size() + other.size());
+  merged.count.reserve(into.size() + other.size());
   std::vector<double> lost;
   const Lane to{&merged, lane.lost == nullptr ? nullptr : &lost};
   std::size_t i = 0;

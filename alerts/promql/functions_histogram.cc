@@ -6,6 +6,7 @@
 #include "alerts/promql/classic_quantile.h"
 #include "alerts/promql/functions.h"
 #include "alerts/promql/instant.h"
+#include "alerts/promql/text.h"
 #include "base/float_text.h"
 #include "base/labels.h"
 
@@ -34,15 +35,6 @@ struct Classic {
   }
 };
 
-std::optional<double> ParseBound(std::string_view text) {
-  const std::string copy(text);
-  char* end = nullptr;
-  const double bound = std::strtod(copy.c_str(), &end);
-  if (copy.empty() || *end != '\0' || std::isspace(static_cast<unsigned char>(copy[0])) != 0)
-    return std::nullopt;
-  return bound;
-}
-
 std::string_view NameInNotes(const Evaluator& evaluator, const Labels& labels) {
   return evaluator.options().delayed_name_removal ? labels.Get(kMetricName) : std::string_view();
 }
@@ -62,7 +54,7 @@ std::vector<Classic> Group(Evaluator& evaluator, const StepVector& vector, const
   for (const StepSeries& series : vector) {
     if (!HasFloats(series)) continue;
     const std::string_view le = series.labels.Get("le");
-    const std::optional<double> bound = ParseBound(le);
+    const std::optional<double> bound = ParseBucketBound(le);
     if (!bound) {
       evaluator.notes().Warn(
           "PromQL warning: bucket label \"le\" is missing or has a malformed value of " +

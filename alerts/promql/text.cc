@@ -154,4 +154,12 @@ std::optional<double> ParseNumber(std::string_view text) {
   return value;
 }
 
+std::optional<double> ParseBucketBound(std::string_view text) {
+  const std::string copy(text);
+  char* end = nullptr;
+  const double bound = std::strtod(copy.c_str(), &end);
+  if (copy.empty() || *end != '\0' || copy[0] == ' ' || copy[0] == '\t') return std::nullopt;
+  return bound;
+}
+
 }  // namespace tierwatch::promql

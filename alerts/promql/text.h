@@ -21,5 +21,7 @@ std::string SkipEscape(std::string_view text, std::size_t& at, char quote);
 std::optional<std::string> Unquote(std::string_view quoted);
 /// Go's integers (0x…, 0b…, 0o…, 017) and floats with underscores, inf, nan.
 std::optional<double> ParseNumber(std::string_view text);
+/// The value of a label `le`: a float and nothing else, "+Inf" too.
+std::optional<double> ParseBucketBound(std::string_view text);
 
 }  // namespace tierwatch::promql

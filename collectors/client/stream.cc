@@ -41,6 +41,11 @@ Result<TlsContext> MakeContext(const TlsOptions& options) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Marks a connection whose server asks for a certificate that we don't have.
+  SSL_CTX_set_client_cert_cb(context.get(), [](SSL* tls, X509**, EVP_PKEY**) {
+    SSL_set_app_data(tls, tls);
+    return 0;
+  });
   SSL_CTX_set_verify(context.get(),
                      options.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   if (options.ca_file.empty()) {
@@ -77,7 +82,7 @@ void Stream::FreeTls::operator()(SSL* tls) const {
 }
 
 Stream::Stream(Stream&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
+    : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)), answered_(other.answered_) {}
 
 Stream::~Stream() {
   tls_.reset();
@@ -155,6 +160,15 @@ Result<void> Stream::StartTls(const StreamAddress& address, const Deadline& dead
   return {};
 }
 
+// TLS 1.3 ends a client's handshake before the server has judged its certificate: a refusal comes
+// as the end of the connection.
+Error Stream::Broken(int system_error) const {
+  if (!answered_ && SSL_get_app_data(tls_.get()) != nullptr) {
+    return Error{"closed by the server, which asked for a client certificate", Reason::kTls};
+  }
+  return system_error != 0 ? ConnectError(system_error) : ClosedError();
+}
+
 // Calls until it is done or the deadline comes; TLS may have to write in order to read and the
 // other way round.
 template <class Call>
@@ -175,16 +189,16 @@ Result<std::size_t> Stream::TlsCall(std::string_view what, const Deadline& deadl
           return std::move(ready).error();
         continue;
       case SSL_ERROR_ZERO_RETURN:
-        return ClosedError();
+        return Broken(0);
       case SSL_ERROR_SYSCALL:
-        return system_error != 0 ? ConnectError(system_error) : ClosedError();
+        return Broken(system_error);
       default:
         break;
     }
     // Peers that drop the connection without a close_notify are common: no fault of TLS.
     if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING &&
         SSL_is_init_finished(tls_.get())) {
-      return ClosedError();
+      return Broken(0);
     }
     const long verdict = SSL_get_verify_result(tls_.get());
     if (verdict == X509_V_OK) return TlsError(what);
@@ -221,9 +235,11 @@ Result<void> Stream::Write(std::string_view bytes, const Deadline& deadline) {
 
 Result<std::size_t> Stream::Read(char* buffer, std::size_t size, const Deadline& deadline) {
   if (tls_) {
-    return TlsCall("TLS", deadline, [&](std::size_t* count) {
+    Result<std::size_t> got = TlsCall("TLS", deadline, [&](std::size_t* count) {
       return SSL_read_ex(tls_.get(), buffer, size, count);
     });
+    answered_ = answered_ || got.ok();
+    return got;
   }
   for (;;) {
     const ssize_t got = ::recv(fd_, buffer, size, 0);

@@ -61,6 +61,7 @@ class Stream {
   Result<void> StartTls(const StreamAddress& address, const Deadline& deadline);
   template <class Call>
   Result<std::size_t> TlsCall(std::string_view what, const Deadline& deadline, Call call);
+  Error Broken(int system_error) const;
   static Result<Stream> ConnectSocket(const SocketAddress& address, const Deadline& deadline);
 
   struct FreeTls {
@@ -68,6 +69,7 @@ class Stream {
   };
   int fd_ = -1;
   std::unique_ptr<SSL, FreeTls> tls_;
+  bool answered_ = false;  // something was read over TLS
 };
 
 }  // namespace tierwatch

@@ -88,6 +88,7 @@ void Backend::Play(std::stop_token stop) {
   while (Pause(stop, kReplicationPause)) {
     origin_->Replicate();
     player_->Advance(std::chrono::duration_cast<Millis>(clock_.Steady() - start_));
+    script_done_ = player_->done();
   }
 }
 

@@ -36,6 +36,8 @@ class Backend {
   /// Since Start.
   std::chrono::duration<double> Uptime() const { return clock_.Steady() - start_; }
   TimestampMs Now() const { return clock_.Now(); }
+  /// Every fault of the script has ended.
+  bool ScriptDone() const { return script_done_; }
 
  private:
   Backend(BackendOptions options, std::unique_ptr<CacheBackend> l3, const Clock& clock);
@@ -50,6 +52,7 @@ class Backend {
   std::unique_ptr<TieredCache> cache_;
   std::unique_ptr<FaultPlayer> player_;
   std::unique_ptr<Workload> workload_;
+  std::atomic<bool> script_done_{false};
   std::jthread playing_;
 };
 

@@ -1,6 +1,7 @@
 #include "exporter/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "build_info.inc"
 #include "exporter/commands.h"
+#include "exporter/demo_command.h"
 
 namespace tierwatch {
 namespace {
@@ -21,6 +23,7 @@ struct Options {
   LogFormat format = LogFormat::kLogfmt;
   std::string config_file;
   bool markdown = false;
+  DemoOptions demo;
   std::function<int()> command;
 };
 
@@ -67,6 +70,36 @@ void AddMetrics(CLI::App& app, Options& options) {
       [&options] { options.command = [&options] { return MetricsCommand(options.markdown); }; });
 }
 
+// What the demo and its backend alone have in common.
+void AddDemoOptions(CLI::App& app, DemoOptions& options, const std::string& listen) {
+  app.add_option("--listen", options.listen, "address to serve at; port 0 takes a free one")
+      ->default_str(listen);
+  app.add_option("--redis", options.redis_url, "a real Redis as L3: redis://host:port");
+  app.add_option("--faults", options.faults,
+                 "default, none, or a script: demo/faults.yml says how");
+}
+
+void AddDemo(CLI::App& app, Options& options) {
+  CLI::App* demo = app.add_subcommand("demo", "a tiered cache, watched, with faults that page");
+  AddDemoOptions(*demo, options.demo, "127.0.0.1:9917");
+  demo->add_flag("--exit-after-script", options.demo.exit_after_script,
+                 "end with the script; 0 only where every alert has fired and resolved");
+  CLI::App* backend = demo->add_subcommand("backend", "its tiered cache alone");
+  AddDemoOptions(*backend, options.demo, "127.0.0.1:4000");
+  demo->callback([&options, backend] {
+    if (options.demo.listen.empty()) {
+      options.demo.listen = backend->parsed() ? "127.0.0.1:4000" : "127.0.0.1:9917";
+    }
+    options.command = [&options, backend] {
+      if (backend->parsed()) return DemoBackendCommand(options.demo);
+      // The story is told on stdout; what goes wrong beside it is logged.
+      const std::unique_ptr<Logger> logger =
+          MakeStderrLogger(std::max(options.level, LogLevel::kError), options.format);
+      return DemoCommand(options.demo, *logger);
+    };
+  });
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv) {
@@ -79,6 +112,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddRun(app, options);
   AddCheck(app, options);
   AddMetrics(app, options);
+  AddDemo(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

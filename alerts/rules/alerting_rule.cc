@@ -143,9 +143,10 @@ std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
   for (auto& [labels, active] : active_) {
     const Alert& alert = active.alert;
     if (alert.state == AlertState::kPending) continue;
-    const bool news = active.last_sent_at == 0 || alert.resolved_at > active.last_sent_at;
-    if (!news && active.last_sent_at + resend_delay.count() >= now) continue;
+    const bool told = alert.state == active.last_sent_state;
+    if (told && active.last_sent_at + resend_delay.count() >= now) continue;
     active.last_sent_at = now;
+    active.last_sent_state = alert.state;
     due.push_back(alert);
   }
   std::sort(due.begin(), due.end(),

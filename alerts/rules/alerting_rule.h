@@ -32,6 +32,7 @@ struct RuleOutput {
 struct ActiveAlert {
   Alert alert;
   TimestampMs last_sent_at = 0;
+  AlertState last_sent_state = AlertState::kInactive;  // inactive: never sent
 };
 
 /// Not thread-safe. Source of the semantics: prometheus/rules/alerting.go; where it differs, it

@@ -1,0 +1,303 @@
+// The alert state machine and its slots, fed with vectors at times of a clock that stands still.
+#include "alerts/rules/evaluator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "alerts/rules/rule_file.h"
+#include "tests/support/fake_clock.h"
+
+namespace tierwatch {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr TimestampMs kStart = 1'700'000'000'000;
+
+/// An evaluator whose queries answer what the test has put under the expression's text.
+class Bench {
+ public:
+  explicit Bench(const std::string& yaml, EvaluatorOptions options = {})
+      : evaluator(Read(yaml), std::move(options), Parts()) {}
+
+  static std::vector<RuleGroup> Read(const std::string& yaml, const std::string& file = "f.yml") {
+    Diagnostics diagnostics;
+    auto groups = ReadRules(yaml, file, {}, {}, diagnostics);
+    EXPECT_EQ(diagnostics.ToString(), "");
+    return groups;
+  }
+
+  EvaluatorParts Parts() {
+    return {[this](const promql::ExprPtr& expr, TimestampMs time) -> Result<promql::Vector> {
+              asked.push_back(time);
+              const auto found = answers.find(promql::Print(*expr));
+              if (found == answers.end()) return promql::Vector{};
+              return found->second;
+            },
+            [this](const std::vector<OutputSample>& samples) {
+              for (const OutputSample& sample : samples) {
+                series[sample.labels.ToString()] =
+                    sample.value ? std::to_string(static_cast<int>(*sample.value)) : "stale";
+                last_sample_time = sample.time;
+              }
+            },
+            [this](std::vector<Alert> alerts) {
+              for (const Alert& alert : alerts) {
+                sent.push_back(std::string(AlertStateName(alert.state)) + " " +
+                               alert.labels.ToString());
+                last_sent = alert;
+              }
+            },
+            clock,
+            *logger,
+            registry};
+  }
+
+  /// Goes on by `by` and evaluates; gives what was sent.
+  std::vector<std::string> After(Millis by) {
+    sent.clear();
+    clock.Advance(by);
+    evaluator.RunNow();
+    return sent;
+  }
+
+  double Metric(const std::string& name, const std::string& label = "") const {
+    double sum = 0;
+    for (const auto& family : registry.Collect()) {
+      if (family.name != name) continue;
+      for (const auto& metric : family.metric) {
+        if (label.empty() || (!metric.label.empty() && metric.label[0].value == label)) {
+          sum += metric.counter.value + metric.gauge.value;
+        }
+      }
+    }
+    return sum;
+  }
+
+  FakeClock clock{kStart};
+  std::unique_ptr<Logger> logger = MakeNullLogger();
+  prometheus::Registry registry;
+  std::map<std::string, Result<promql::Vector>> answers;
+  std::vector<TimestampMs> asked;
+  std::map<std::string, std::string> series;
+  TimestampMs last_sample_time = 0;
+  std::vector<std::string> sent;
+  Alert last_sent;
+  RuleEvaluator evaluator;
+};
+
+promql::Vector Sample(double value, Labels labels = {{"__name__", "up"}, {"instance", "a"}}) {
+  return {{std::move(labels), 0, value}};
+}
+
+constexpr Millis kMinute{60'000};
+
+TEST(AlertState, GoesFromPendingToFiringToResolved) {
+  Bench bench(
+      "groups: [{name: g, rules: [{alert: Down, expr: up, for: 2m, labels: {sev: page}, "
+      "annotations: {s: '{{ $value }} {{ $labels.instance }}'}}]}]",
+      {{{"cluster", "eu"}}, "https://tw", kMinute});
+  EXPECT_THAT(bench.After(kMinute), IsEmpty());
+  EXPECT_THAT(bench.evaluator.Alerts(), IsEmpty());
+
+  bench.answers.insert_or_assign("up", Sample(7));
+  EXPECT_THAT(bench.After(kMinute), IsEmpty());
+  ASSERT_EQ(bench.evaluator.Alerts().size(), 1u);
+  EXPECT_EQ(bench.evaluator.Alerts()[0].state, AlertState::kPending);
+  EXPECT_EQ(bench.evaluator.Alerts()[0].active_at, kStart + 120'000);
+  EXPECT_EQ(
+      bench.series
+          ["ALERTS{alertname=\"Down\", alertstate=\"pending\", instance=\"a\", sev=\"page\"}"],
+      "1");
+  EXPECT_EQ(bench.series["ALERTS_FOR_STATE{alertname=\"Down\", instance=\"a\", sev=\"page\"}"],
+            "1700000120");
+  EXPECT_EQ(bench.Metric("tierwatch_alerts", "pending"), 1);
+
+  EXPECT_THAT(bench.After(kMinute), IsEmpty());
+  bench.answers.insert_or_assign("up", Sample(8));
+  EXPECT_THAT(
+      bench.After(kMinute),
+      ElementsAre("firing {alertname=\"Down\", cluster=\"eu\", instance=\"a\", sev=\"page\"}"));
+  EXPECT_EQ(bench.last_sent.fired_at, kStart + 240'000);
+  EXPECT_EQ(bench.last_sent.active_at, kStart + 120'000);
+  EXPECT_EQ(bench.last_sent.annotations.Get("s"), "8 a");
+  EXPECT_EQ(bench.last_sent.generator_url, "https://tw/graph?g0.expr=up&g0.tab=1");
+  EXPECT_EQ(
+      bench.series
+          ["ALERTS{alertname=\"Down\", alertstate=\"pending\", instance=\"a\", sev=\"page\"}"],
+      "stale");
+  EXPECT_EQ(bench.series
+                ["ALERTS{alertname=\"Down\", alertstate=\"firing\", instance=\"a\", sev=\"page\"}"],
+            "1");
+
+  // Sent again only once more than a minute has passed.
+  EXPECT_THAT(bench.After(kMinute), IsEmpty());
+  EXPECT_EQ(bench.After(Millis{1}).size(), 1u);
+
+  bench.answers.insert_or_assign("up", promql::Vector{});
+  EXPECT_THAT(
+      bench.After(Millis{1000}),
+      ElementsAre("resolved {alertname=\"Down\", cluster=\"eu\", instance=\"a\", sev=\"page\"}"));
+  EXPECT_EQ(bench.last_sent.resolved_at, bench.clock.Now());
+  EXPECT_THAT(bench.evaluator.Alerts(), IsEmpty());
+  EXPECT_EQ(bench.series["ALERTS_FOR_STATE{alertname=\"Down\", instance=\"a\", sev=\"page\"}"],
+            "stale");
+  // Said again for 15 minutes, then forgotten.
+  EXPECT_EQ(bench.After(Millis{15 * 60'000}).size(), 1u);
+  EXPECT_THAT(bench.After(kMinute * 2), IsEmpty());
+}
+
+TEST(AlertState, PendingThatEndsIsForgotten) {
+  Bench bench("groups: [{name: g, rules: [{alert: Down, expr: up, for: 2m}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  bench.answers.clear();
+  EXPECT_THAT(bench.After(kMinute), IsEmpty());
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  EXPECT_THAT(bench.After(kMinute), IsEmpty()) << "the clock of `for` begins anew";
+  EXPECT_EQ(bench.After(kMinute).size(), 1u);
+}
+
+TEST(AlertState, FiresAtOnceWithoutForAndFiresAgainAfterResolving) {
+  Bench bench("groups: [{name: g, rules: [{alert: Down, expr: up}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  EXPECT_EQ(bench.After(kMinute).size(), 1u);
+  bench.answers.clear();
+  EXPECT_EQ(bench.After(kMinute).size(), 1u);
+  bench.answers.insert_or_assign("up", Sample(1));
+  EXPECT_THAT(bench.After(Millis{1000}), ElementsAre(HasSubstr("firing")));
+  EXPECT_EQ(bench.last_sent.resolved_at, 0);
+}
+
+TEST(AlertState, KeepsFiring) {
+  Bench bench("groups: [{name: g, rules: [{alert: Down, expr: up, keep_firing_for: 2m}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  bench.answers.clear();
+  bench.After(kMinute);
+  bench.After(kMinute);
+  ASSERT_EQ(bench.evaluator.Alerts().size(), 1u);
+  EXPECT_EQ(bench.evaluator.Alerts()[0].keep_firing_since, kStart + 120'000);
+  EXPECT_THAT(bench.After(kMinute), ElementsAre(HasSubstr("resolved")));
+}
+
+TEST(AlertState, AFailedQueryChangesNothing) {
+  Bench bench("groups: [{name: g, rules: [{alert: Down, expr: up}, {record: r, expr: other}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.answers.insert_or_assign("other", Sample(2));
+  bench.After(kMinute);
+  bench.answers.insert_or_assign("up", Error{"timed out"});
+  bench.answers.insert_or_assign("other", Error{"timed out"});
+  bench.After(kMinute);
+  EXPECT_EQ(bench.evaluator.Alerts().size(), 1u);
+  EXPECT_EQ(bench.series["r{instance=\"a\"}"], "2");
+  EXPECT_EQ(bench.evaluator.Groups()[0].rules[0].last_error, "timed out");
+  EXPECT_EQ(bench.Metric("tierwatch_rule_evaluation_failures_total"), 2);
+  EXPECT_EQ(bench.Metric("tierwatch_rule_evaluations_total"), 4);
+}
+
+TEST(AlertState, LabelsOfTheRuleWinAndDuplicatesFail) {
+  Bench bench(
+      "groups: [{name: g, labels: {a: group, b: group}, rules: [{alert: X, expr: up, "
+      "labels: {b: '{{ $labels.instance }}-{{ $externalLabels.c }}', instance: '', alertname: "
+      "y}}]}]",
+      {{{"c", "ext"}}, "", kMinute});
+  bench.answers.insert_or_assign("up", Sample(1));
+  EXPECT_THAT(bench.After(kMinute),
+              ElementsAre("firing {a=\"group\", alertname=\"X\", b=\"a-ext\", c=\"ext\"}"));
+  promql::Vector two = Sample(1, {{"instance", "a"}, {"cpu", "1"}});
+  two.push_back(two[0]);
+  bench.answers.insert_or_assign("up", two);
+  bench.After(kMinute);
+  EXPECT_THAT(bench.evaluator.Groups()[0].rules[0].last_error, HasSubstr("same labelset"));
+  EXPECT_EQ(bench.evaluator.Alerts().size(), 1u);
+}
+
+TEST(AlertState, OverItsLimitFailsAndResolves) {
+  Bench bench(
+      "groups: [{name: g, limit: 1, rules: [{alert: X, expr: up}, {record: r, expr: up}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  promql::Vector two = Sample(1);
+  two.push_back(Sample(1, {{"instance", "b"}})[0]);
+  bench.answers.insert_or_assign("up", two);
+  EXPECT_THAT(bench.After(kMinute), ElementsAre(HasSubstr("resolved"), HasSubstr("resolved")));
+  EXPECT_EQ(bench.evaluator.Groups()[0].rules[0].last_error, "exceeded limit of 1 with 2 alerts");
+  EXPECT_EQ(bench.evaluator.Groups()[0].rules[1].last_error, "exceeded limit of 1 with 2 series");
+  EXPECT_THAT(bench.evaluator.Alerts(), IsEmpty());
+}
+
+TEST(AlertState, ABrokenTemplateDoesNotStopTheAlert) {
+  Bench bench(
+      "groups: [{name: g, rules: [{alert: X, expr: up, annotations: {s: '{{ humanize \"x\" "
+      "}}'}}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  EXPECT_EQ(bench.After(kMinute).size(), 1u);
+  EXPECT_THAT(std::string(bench.last_sent.annotations.Get("s")),
+              testing::StartsWith("<error expanding template: 1:4:"));
+  EXPECT_EQ(bench.Metric("tierwatch_template_failures_total"), 1);
+}
+
+TEST(Recording, WritesAtTheOffsetAndEndsWhatVanished) {
+  Bench bench(
+      "groups: [{name: g, query_offset: 30s, rules: [{record: r, expr: up, labels: {l: v, "
+      "instance: ''}}]}]");
+  bench.answers.insert_or_assign("up", Sample(3));
+  bench.After(kMinute);
+  EXPECT_EQ(bench.series["r{l=\"v\"}"], "3");
+  EXPECT_EQ(bench.asked.back(), kStart + 30'000);
+  EXPECT_EQ(bench.last_sample_time, kStart + 30'000);
+  bench.answers.clear();
+  bench.After(kMinute);
+  EXPECT_EQ(bench.series["r{l=\"v\"}"], "stale");
+}
+
+TEST(Slots, AreAlignedAndMissedOnesAreCounted) {
+  Bench bench("groups: [{name: g, interval: 60s, rules: [{record: r, expr: up}]}]");
+  const Group group(Bench::Read("groups: [{name: g, interval: 60s, rules: []}]")[0]);
+  const TimestampMs first = group.SlotAt(kStart) + 60'000;
+  EXPECT_GT(first, kStart);
+  EXPECT_EQ(bench.evaluator.RunDue(), bench.clock.Steady() + Millis{first - kStart});
+  EXPECT_THAT(bench.asked, IsEmpty());
+
+  bench.clock.Advance(Millis{first - kStart + 7});
+  EXPECT_EQ(bench.evaluator.RunDue(), bench.clock.Steady() + Millis{60'000 - 7});
+  EXPECT_THAT(bench.asked, ElementsAre(first));
+
+  bench.clock.Advance(Millis{200'000});
+  bench.evaluator.RunDue();
+  EXPECT_THAT(bench.asked, ElementsAre(first, first + 180'000));
+  EXPECT_EQ(bench.Metric("tierwatch_rule_group_iterations_missed_total"), 2);
+
+  // Set back by an hour, the clock doesn't silence the group for an hour.
+  bench.clock.JumpWall(Millis{-3'600'000});
+  EXPECT_LE(bench.evaluator.RunDue(), bench.clock.Steady() + Millis{60'000});
+  EXPECT_EQ(Bench("groups: []").evaluator.RunDue(), SteadyTime::max());
+}
+
+TEST(Replace, KeepsAlertsOfRulesThatStayAndResolvesOthers) {
+  Bench bench(
+      "groups: [{name: g, rules: [{alert: Stays, expr: up}, {alert: Goes, expr: up}, {record: r, "
+      "expr: up}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  bench.sent.clear();
+  bench.evaluator.Replace(Bench::Read(
+      "groups: [{name: g, rules: [{alert: New, expr: up}, {alert: Stays, expr: up > 0}]}]"));
+  EXPECT_THAT(bench.sent, ElementsAre("resolved {alertname=\"Goes\", instance=\"a\"}"));
+  EXPECT_EQ(bench.series["r{instance=\"a\"}"], "stale");
+  ASSERT_EQ(bench.evaluator.Alerts().size(), 1u);
+  EXPECT_EQ(bench.evaluator.Alerts()[0].active_at, kStart + 60'000);
+  bench.sent.clear();
+  bench.evaluator.Replace({});
+  EXPECT_THAT(bench.sent, ElementsAre("resolved {alertname=\"Stays\", instance=\"a\"}"));
+  EXPECT_EQ(bench.Metric("tierwatch_alerts"), 0);
+}
+
+}  // namespace
+}  // namespace tierwatch

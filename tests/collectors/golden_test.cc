@@ -17,6 +17,7 @@
 #include "collectors/redis_sample.h"
 #include "collectors/tiering.h"
 #include "exporter/text_format.h"
+#include "tests/collectors/postgres_cases.h"
 #include "tests/support/files.h"
 
 namespace tierwatch {
@@ -71,7 +72,9 @@ const std::map<std::string, std::function<Sample(const std::string&)>>& Cases() 
   static const std::map<std::string, std::function<Sample(const std::string&)>> kCases{
       {"cache_health", &CacheHealthCase},
       {"database_health", &DatabaseHealthCase},
-      {"redis", &RedisCase}};
+      {"redis", &RedisCase},
+      {"replicas", &ReplicasCase},
+      {"partitions", &PartitionsCase}};
   return kCases;
 }
 

@@ -1,0 +1,68 @@
+// Partitioned tables as the catalogs know them: the queries that read them, and their rows as plain
+// data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collectors/client/postgres_client.h"
+#include "collectors/partition_bound.h"
+
+namespace tierwatch {
+
+using Oid = std::uint32_t;
+
+/// Sums over leaf partitions that are ordinary tables; estimates of PostgreSQL's.
+struct LeafTotals {
+  double leaves = 0;
+  double rows = 0;  // reltuples; live tuples of the statistics for a leaf that was never analysed
+  double largest_rows = 0;
+  double bytes = 0;  // of the heap, as of the last VACUUM or ANALYZE
+  double largest_bytes = 0;
+  double unanalyzed = 0;
+  double dead_rows = 0;
+  double inserts = 0;           // since the statistics began
+  std::uint64_t child_key = 0;  // changes when partitions come or go
+  void Add(const LeafTotals& other);
+};
+
+/// A partitioned table of any level.
+struct PartitionedTable {
+  Oid oid = 0;
+  Oid parent = 0;  // 0 at the top
+  std::string schema, name;
+  std::string strategy;  // "range", "list", "hash"
+  KeyAxis axis = KeyAxis::kUnknown;
+  double partitions = 0;  // direct ones; those that are being detached count no more
+  double subpartitioned = 0;
+  std::optional<double> detach_pending;  // from PostgreSQL 14 on
+  /// Equal digests mean equal bounds: any change of a partition writes a catalog row anew, and with
+  /// it its xmin.
+  std::string digest;
+  LeafTotals leaves;  // of all levels below
+  bool has_default = false;
+  std::string default_name;  // quoted and qualified; "" where it can't be probed (a foreign table)
+  std::optional<double> default_rows;  // estimate; absent where the default is partitioned itself
+};
+
+struct PartitionOverview {
+  double now = 0;  // the server's clock, Unix seconds
+  std::string database;
+  std::vector<PartitionedTable> tables;
+};
+
+/// One row for each partitioned table, from catalogs and statistics alone: no lock on any relation
+/// of the user's.
+std::string PartitionOverviewQuery(int version);
+/// Reads its rows and adds what lies below each table to those above it. kParse where a row makes
+/// no sense.
+Result<PartitionOverview> ReadPartitionOverview(const Rows& rows);
+
+/// Columns parent and bound, for the partitions of the tables named. `pg_get_expr(…, 0)`: with the
+/// relation's own oid it would wait for the relation's lock.
+std::string PartitionBoundsQuery(int version, const std::vector<Oid>& tables);
+
+}  // namespace tierwatch

@@ -1,0 +1,60 @@
+#include "collectors/postgres_source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace tierwatch {
+namespace {
+
+template <class T>
+std::optional<T> Parse(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  T value{};
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::shared_ptr<PostgresServers> SharedServers(CollectorResources& resources) {
+  if (resources.postgres == nullptr) resources.postgres = std::make_shared<PostgresServers>();
+  return resources.postgres;
+}
+
+Result<std::shared_ptr<PostgresServer>> FindServer(PostgresServers& servers, const std::string& url,
+                                                   const Secret& password) {
+  Result<PostgresAddress> address = ParsePostgresAddress(url);
+  if (!address.ok()) return std::move(address).error();
+  return servers.Get(*address, password);
+}
+
+PostgresCall CallOf(const SampleContext& context, SteadyTime deadline) {
+  return PostgresCall{context.clock, std::min(context.deadline, deadline), context.stop};
+}
+
+const std::optional<std::string>& RowReader::Raw(std::string_view column) const {
+  static const std::optional<std::string> kNull;
+  const auto at = std::find(rows_.columns.begin(), rows_.columns.end(), column);
+  const auto index = static_cast<std::size_t>(at - rows_.columns.begin());
+  return index < row_.size() ? row_[index] : kNull;
+}
+
+std::optional<double> RowReader::Number(std::string_view column) const {
+  const auto value = Parse<double>(Raw(column));
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::optional<std::uint64_t> RowReader::Unsigned(std::string_view column) const {
+  return Parse<std::uint64_t>(Raw(column));
+}
+
+std::optional<bool> RowReader::Flag(std::string_view column) const {
+  const auto& text = Raw(column);
+  if (text == "t") return true;
+  if (text == "f") return false;
+  return std::nullopt;
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,296 @@
+#include "collectors/replication_view.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tierwatch {
+namespace {
+
+using prometheus::MetricType;
+
+constexpr MetricInfo Gauge(std::string_view name, std::string_view help,
+                           std::array<std::string_view, 4> labels = {}) {
+  return {name, MetricType::Gauge, help, labels};
+}
+
+constexpr MetricInfo kUp =
+    Gauge("tierwatch_postgres_up", "1 where the server answered.", {"server"});
+constexpr MetricInfo kInfo =
+    Gauge("tierwatch_postgres_info", "1; the server's version.", {"server", "version"});
+constexpr MetricInfo kInRecovery =
+    Gauge("tierwatch_postgres_in_recovery", "1 on a standby, 0 on a primary.", {"server"});
+constexpr MetricInfo kStartTime = Gauge("tierwatch_postgres_start_time_seconds",
+                                        "When the server started, Unix seconds.", {"server"});
+constexpr MetricInfo kTimeline =
+    Gauge("tierwatch_postgres_timeline",
+          "Timeline of the server's WAL; a promotion begins a new one.", {"server"});
+constexpr MetricInfo kExpected =
+    Gauge("tierwatch_replicas_expected", "Replicas that the configuration expects.");
+constexpr MetricInfo kConnected =
+    Gauge("tierwatch_replicas_connected", "Physical replicas that the primary sends WAL to.");
+constexpr MetricInfo kLagSeconds = Gauge("tierwatch_replica_lag_seconds",
+                                         "Age of the oldest WAL position of the primary that the "
+                                         "replica has not replayed; 0 where it has all. Low by "
+                                         "at most one sampling interval.",
+                                         {"replica"});
+constexpr MetricInfo kLagBytes = Gauge("tierwatch_replica_lag_bytes",
+                                       "WAL that the primary has flushed and the replica has not "
+                                       "yet been sent, written, flushed or replayed.",
+                                       {"replica", "stage"});
+constexpr MetricInfo kStreaming =
+    Gauge("tierwatch_replica_streaming", "1 where WAL is streaming to the replica.", {"replica"});
+constexpr MetricInfo kReceiverUp =
+    Gauge("tierwatch_replica_wal_receiver_up", "1 where the replica has a WAL receiver process.",
+          {"replica"});
+constexpr MetricInfo kReceiverMessage = Gauge(
+    "tierwatch_replica_wal_receiver_last_message_timestamp_seconds",
+    "When the replica's WAL receiver last heard from its primary, Unix seconds.", {"replica"});
+constexpr MetricInfo kPaused = Gauge("tierwatch_replica_replay_paused",
+                                     "1 where somebody paused the replica's replay.", {"replica"});
+constexpr MetricInfo kLastReplay =
+    Gauge("tierwatch_replica_last_replay_timestamp_seconds",
+          "When the last transaction that the replica replayed was committed, Unix seconds.",
+          {"replica"});
+constexpr MetricInfo kSlotRetained =
+    Gauge("tierwatch_replication_slot_retained_bytes",
+          "WAL that the slot keeps the primary from removing.", {"slot"});
+constexpr MetricInfo kSlotActive =
+    Gauge("tierwatch_replication_slot_active", "1 where a replica uses the slot.", {"slot"});
+constexpr MetricInfo kSlotStatus = Gauge("tierwatch_replication_slot_wal_status",
+                                         "1 for the state of the slot's WAL: reserved, extended, "
+                                         "unreserved or lost; absent before PostgreSQL 13.",
+                                         {"slot", "status"});
+constexpr MetricInfo kSlotSafe = Gauge(
+    "tierwatch_replication_slot_safe_wal_bytes",
+    "WAL that may still be written before the slot is in danger; absent where nothing limits it.",
+    {"slot"});
+
+constexpr std::array kMetrics{
+    kUp,        kInfo,       kInRecovery,   kStartTime,  kTimeline,   kExpected,
+    kConnected, kLagSeconds, kLagBytes,     kStreaming,  kReceiverUp, kReceiverMessage,
+    kPaused,    kLastReplay, kSlotRetained, kSlotActive, kSlotStatus, kSlotSafe};
+
+constexpr std::array<std::string_view, 4> kStages{"sent", "write", "flush", "replay"};
+constexpr std::array<std::string_view, 4> kSlotStates{"reserved", "extended", "unreserved", "lost"};
+
+// What is known of one value of the label `replica`.
+struct Standing {
+  std::optional<double> lag_seconds;
+  std::array<std::optional<double>, 4> lag_bytes;  // by kStages
+  std::optional<bool> streaming;
+
+  void FoldWorst(const Standing& other) {
+    const auto worse = [](auto& mine, const auto& its) {
+      if (its && (!mine || *mine < *its)) mine = its;
+    };
+    worse(lag_seconds, other.lag_seconds);
+    for (std::size_t i = 0; i < kStages.size(); ++i) worse(lag_bytes[i], other.lag_bytes[i]);
+    if (other.streaming) streaming = streaming.value_or(true) && *other.streaming;
+  }
+};
+
+std::optional<double> Behind(std::optional<Lsn> primary, std::optional<Lsn> replica) {
+  if (!primary || !replica) return std::nullopt;
+  return *primary > *replica ? static_cast<double>(*primary - *replica) : 0.0;
+}
+
+Standing StandingOf(const Sender& sender, std::optional<Lsn> primary) {
+  Standing standing;
+  standing.streaming = sender.state == "streaming";
+  standing.lag_bytes = {Behind(primary, sender.sent), Behind(primary, sender.written),
+                        Behind(primary, sender.flushed), Behind(primary, sender.replayed)};
+  return standing;
+}
+
+// What the replica says itself: fresher than the primary's row, and there when it is cut off.
+void AddOwnWord(const ServerStatus& status, std::optional<Lsn> primary, Standing& standing) {
+  if (!status.in_recovery) return;
+  if (const auto bytes = Behind(primary, status.replayed)) standing.lag_bytes[3] = bytes;
+  if (!standing.lag_bytes[2]) standing.lag_bytes[2] = Behind(primary, status.received);
+  if (standing.streaming) return;
+  // No row at the primary: it may stream from another standby.
+  if (status.receiver_status) standing.streaming = status.receiver_status == "streaming";
+  if (!status.receiver_exists) standing.streaming = false;
+}
+
+void AddStanding(const std::string& replica, const Standing& standing, FamilySet& families) {
+  if (standing.lag_seconds) families.Add(kLagSeconds, {replica}, *standing.lag_seconds);
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    if (standing.lag_bytes[i])
+      families.Add(kLagBytes, {replica, kStages[i]}, *standing.lag_bytes[i]);
+  }
+  if (standing.streaming) families.Add(kStreaming, {replica}, *standing.streaming ? 1 : 0);
+}
+
+void AddServer(const std::string& name, const std::optional<ServerStatus>& status,
+               FamilySet& families) {
+  families.Add(kUp, {name}, status ? 1 : 0);
+  if (!status) return;
+  families.Add(kInfo, {name, status->version}, 1);
+  families.Add(kInRecovery, {name}, status->in_recovery ? 1 : 0);
+  families.Add(kStartTime, {name}, status->start_time);
+  if (status->timeline) families.Add(kTimeline, {name}, *status->timeline);
+}
+
+void AddReceiver(const std::string& replica, const ServerStatus& status, FamilySet& families) {
+  if (!status.in_recovery) return;
+  families.Add(kReceiverUp, {replica}, status.receiver_exists ? 1 : 0);
+  if (status.receiver_message_time)
+    families.Add(kReceiverMessage, {replica}, *status.receiver_message_time);
+  if (status.replay_paused) families.Add(kPaused, {replica}, *status.replay_paused ? 1 : 0);
+  if (status.last_replay_time) families.Add(kLastReplay, {replica}, *status.last_replay_time);
+}
+
+void AddSlot(const ReplicationSlot& slot, std::optional<Lsn> primary, FamilySet& families) {
+  if (const auto bytes = Behind(primary, slot.restart))
+    families.Add(kSlotRetained, {slot.name}, *bytes);
+  if (slot.active) families.Add(kSlotActive, {slot.name}, *slot.active ? 1 : 0);
+  if (slot.wal_status) {
+    for (const std::string_view state : kSlotStates) {
+      families.Add(kSlotStatus, {slot.name, state}, *slot.wal_status == state ? 1 : 0);
+    }
+  }
+  if (slot.safe_bytes) families.Add(kSlotSafe, {slot.name}, *slot.safe_bytes);
+}
+
+// Errors that rows imply: a role without pg_monitor gets rows, with NULL where the truth would be.
+void FindErrors(const ReplicationReading& reading, std::vector<Error>& errors) {
+  const auto hidden = [](const Sender& sender) { return !sender.state; };
+  if (reading.senders && std::any_of(reading.senders->begin(), reading.senders->end(), hidden)) {
+    errors.push_back(
+        {"pg_stat_replication shows nothing: the role needs pg_monitor", Reason::kPrivileges});
+  }
+  for (const auto& replica : reading.replicas) {
+    if (!replica.status) continue;
+    if (!replica.status->in_recovery) {
+      errors.push_back({"replica " + replica.name + " is not in recovery", Reason::kOther});
+    } else if (replica.status->receiver_exists && !replica.status->receiver_status) {
+      errors.push_back({"replica " + replica.name +
+                            ": pg_stat_wal_receiver shows nothing: the role needs pg_monitor",
+                        Reason::kPrivileges});
+    }
+  }
+}
+
+// The rows of physical replicas; nothing where the primary shows them only in part.
+std::optional<std::vector<const Sender*>> VisibleReplicas(const ReplicationReading& reading) {
+  if (!reading.senders) return std::nullopt;
+  std::vector<const Sender*> visible;
+  for (const Sender& sender : *reading.senders) {
+    if (!sender.state) return std::nullopt;
+    if (sender.IsReplica()) visible.push_back(&sender);
+  }
+  return visible;
+}
+
+}  // namespace
+
+std::span<const MetricInfo> ReplicationMetrics() { return kMetrics; }
+
+void ReplicationView::Remember(const ReplicationReading& reading) {
+  if (reading.primary && reading.primary->lsn) {
+    // Positions of two timelines don't compare.
+    if (reading.primary->timeline != timeline_) history_.Clear();
+    timeline_ = reading.primary->timeline;
+    history_.Add(reading.primary->at, *reading.primary->lsn);
+  }
+  for (const auto& [name, status] : reading.replicas) {
+    if (!status) continue;
+    // With the primary out of reach, what a replica received proves how far the primary had come.
+    if (!reading.primary && status->received && history_.Last() < status->received) {
+      history_.Add(status->at, *status->received);
+    }
+    if (status->receiver_status) {
+      identities_[name] = {status->receiver_slot, status->application_name, status->address};
+    }
+  }
+}
+
+const Sender* ReplicationView::Match(const std::string& replica,
+                                     const std::vector<const Sender*>& free) const {
+  const auto known = identities_.find(replica);
+  if (known == identities_.end()) return nullptr;
+  for (const auto& [mine, its] : {std::pair{&Identity::slot, &Sender::slot},
+                                  {&Identity::application_name, &Sender::application_name},
+                                  {&Identity::address, &Sender::client_address}}) {
+    const std::string& wanted = known->second.*mine;
+    if (wanted.empty()) continue;
+    const auto same = [&, its = its](const Sender* sender) { return sender->*its == wanted; };
+    const auto count = std::count_if(free.begin(), free.end(), same);
+    if (count == 1) return *std::find_if(free.begin(), free.end(), same);
+    // Its own slot or name is not there: it is cut off, and another row of its address is another
+    // replica.
+    if (count == 0) return nullptr;
+  }
+  return nullptr;
+}
+
+std::optional<double> ReplicationView::LagSeconds(const ReplicationReading& reading,
+                                                  const ServerStatus& replica) const {
+  if (!replica.in_recovery || !replica.replayed) return std::nullopt;
+  const auto lag = history_.LagOf(*replica.replayed, replica.at);
+  if (!lag) return std::nullopt;
+  const bool behind = *history_.Last() > *replica.replayed;
+  if (!behind) {
+    // It has all that is known: that says nothing while the primary is out of reach or writes
+    // another timeline.
+    const bool comparable = reading.primary && (!replica.timeline || !reading.primary->timeline ||
+                                                *replica.timeline == *reading.primary->timeline);
+    return comparable ? std::optional(0.0) : std::nullopt;
+  }
+  if (!lag->at_least) return lag->seconds;
+  // Behind before the history began: the commit replayed last tells, for a primary that was writing
+  // since.
+  if (replica.last_replay_time)
+    return std::max(lag->seconds, replica.now - *replica.last_replay_time);
+  return lag->since < reading.started ? std::optional(lag->seconds) : std::nullopt;
+}
+
+Sample ReplicationView::Judge(const ReplicationReading& reading) {
+  Remember(reading);
+  Sample sample;
+  sample.up = reading.primary.has_value();
+  FindErrors(reading, sample.errors);
+  FamilySet families;
+  AddServer(reading.primary_name, reading.primary, families);
+  for (const auto& replica : reading.replicas) AddServer(replica.name, replica.status, families);
+
+  const std::optional<Lsn> lsn = reading.primary ? reading.primary->lsn : std::nullopt;
+  const auto visible = VisibleReplicas(reading);
+  if (reading.expected) families.Add(kExpected, {}, *reading.expected);
+  if (visible) families.Add(kConnected, {}, static_cast<double>(visible->size()));
+
+  std::vector<const Sender*> free = visible.value_or(std::vector<const Sender*>{});
+  std::map<std::string, Standing> standings;
+  for (const auto& [name, status] : reading.replicas) {
+    Standing& standing = standings[name];
+    if (const Sender* sender = Match(name, free)) {
+      standing = StandingOf(*sender, lsn);
+      std::erase(free, sender);
+    } else if (visible && (free.empty() || identities_.contains(name)) && !status) {
+      standing.streaming = false;
+    }
+    if (!status) continue;
+    AddOwnWord(*status, lsn, standing);
+    standing.lag_seconds = LagSeconds(reading, *status);
+    AddReceiver(name, *status, families);
+  }
+  for (const Sender* sender : free) {
+    Standing standing = StandingOf(*sender, lsn);
+    ServerStatus as_replica;
+    as_replica.at = reading.primary->at;
+    as_replica.in_recovery = true;
+    as_replica.replayed = sender->replayed;
+    standing.lag_seconds = LagSeconds(reading, as_replica);
+    const auto [at, first] = standings.try_emplace(sender->application_name, standing);
+    if (!first) at->second.FoldWorst(standing);
+  }
+  for (const auto& [name, standing] : standings) AddStanding(name, standing, families);
+  for (const ReplicationSlot& slot : reading.slots.value_or(std::vector<ReplicationSlot>{})) {
+    AddSlot(slot, lsn, families);
+  }
+  sample.families = std::move(families).Take();
+  return sample;
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,49 @@
+// A real PostgreSQL for tests: a primary or its streaming replica, on a free loopback port, without
+// durability.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/support/process.h"
+
+namespace tierwatch {
+
+/// Runs from construction on, as an unprivileged user where the test is root; stopped by its
+/// process id. A server that does not start fails the test. Roles: `tw` (superuser) and `plain` (no
+/// rights) need no password, `walled` has the password "s3cret".
+class TestPostgres {
+ public:
+  /// A primary.
+  TestPostgres();
+  /// A replica of `primary` that calls itself `application_name` and uses a slot of that name where
+  /// `slot` is set.
+  TestPostgres(const TestPostgres& primary, const std::string& application_name, bool slot = true);
+  ~TestPostgres() { Stop(); }
+  TestPostgres(const TestPostgres&) = delete;
+  TestPostgres& operator=(const TestPostgres&) = delete;
+
+  int port() const { return port_; }
+  std::string name() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string url(const std::string& role = "tw") const;
+
+  /// What psql prints for `sql`, without the last line end; an error fails the test.
+  std::string Sql(const std::string& sql) const;
+
+  void Start();
+  void Stop();
+  Process& process() { return *process_; }
+
+ private:
+  std::string data() const { return dir_.path() + "/data"; }
+  void Configure(const std::string& lines) const;
+
+  TempDir dir_;
+  const int port_;
+  std::unique_ptr<Process> process_;
+};
+
+/// True where PostgreSQL's server programs are installed.
+bool HasPostgres();
+
+}  // namespace tierwatch

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "exporter/exposition.h"
+#include "exporter/judge.h"
+#include "exporter/overview.h"
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 #include "exporter/self_metrics.h"
@@ -25,6 +27,7 @@ struct App::Parts {
   void AddTargets();
   void AddSelf();
   WebSource MakeWebSource();
+  OverviewSource MakeOverviewSource() const;
   bool Ready() const;
 
   Config config;
@@ -35,7 +38,9 @@ struct App::Parts {
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   std::vector<std::shared_ptr<const prometheus::Collectable>> registries{registry};
   Exposition exposition;
-  std::vector<BatchSink> sinks{[this](const BatchPtr& batch) { exposition.Publish(*batch); }};
+  Judge judge{config, clock, logger, *registry};
+  std::vector<BatchSink> sinks{[this](const BatchPtr& batch) { exposition.Publish(*batch); },
+                               [this](const BatchPtr& batch) { judge.Append(*batch); }};
   std::vector<std::unique_ptr<TargetRunner>> runners;
   Scheduler scheduler;
   std::unique_ptr<HttpServer> server;
@@ -70,9 +75,33 @@ bool App::Parts::Ready() const {
 }
 
 WebSource App::Parts::MakeWebSource() {
-  WebSource source;
-  source.page = [this] { return exposition.Current(); };
-  source.ready = [this] { return Ready(); };
+  return {[this] { return exposition.Current(); },
+          [this] { return Ready(); },
+          [this] { return RenderOverview(MakeOverviewSource()); },
+          judge.engine(),
+          judge.store(),
+          clock};
+}
+
+OverviewSource App::Parts::MakeOverviewSource() const {
+  OverviewSource source;
+  source.now = clock.Now();
+  source.alerts = judge.Alerts();
+  source.targets = runners.size();
+  for (const auto& runner : runners) {
+    TargetStatus status = runner->status();
+    if (!status.sampled || status.up) continue;
+    const Error error = status.errors.empty() ? Error{} : status.errors.front();
+    source.down.push_back({std::move(status.collector), std::move(status.labels),
+                           std::string(ReasonName(error.reason)), error.message,
+                           status.last_success});
+  }
+  source.instant = [this, now = source.now](std::string_view expr) {
+    return judge.Instant(expr, now);
+  };
+  source.range = [this, now = source.now](std::string_view expr, Millis window) {
+    return judge.Range(expr, now - window.count(), now, std::max(Millis(1), window / 60));
+  };
   return source;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "build_info.inc"
@@ -24,6 +25,11 @@ struct Options {
   std::string config_file;
   bool markdown = false;
   DemoOptions demo;
+  RuleFiles rules;
+  std::vector<std::string> scripts;
+  bool verbose = false;
+  std::string expr;
+  std::string url = "http://localhost:9917";
   std::function<int()> command;
 };
 
@@ -53,6 +59,12 @@ void AddRun(CLI::App& app, Options& options) {
   });
 }
 
+void AddRuleFiles(CLI::App& command, Options& options) {
+  command.add_option("FILE", options.rules.files, "rule files")->required();
+  command.add_option("--signals", options.rules.signals,
+                     "files of signals (default: signals.yml beside each rule file)");
+}
+
 void AddCheck(CLI::App& app, Options& options) {
   CLI::App* check =
       app.add_subcommand("check", "say what is wrong with a file")->require_subcommand(1);
@@ -60,6 +72,39 @@ void AddCheck(CLI::App& app, Options& options) {
   config->add_option("FILE", options.config_file, "configuration file")->required();
   config->callback([&options] {
     options.command = [&options] { return CheckConfigCommand(options.config_file); };
+  });
+  CLI::App* rules = check->add_subcommand("rules", "rule files of either format");
+  AddRuleFiles(*rules, options);
+  rules->callback(
+      [&options] { options.command = [&options] { return CheckRulesCommand(options.rules); }; });
+}
+
+void AddRules(CLI::App& app, Options& options) {
+  CLI::App* rules = app.add_subcommand("rules", "work with rule files")->require_subcommand(1);
+  CLI::App* convert =
+      rules->add_subcommand("export", "print rule files as one that Prometheus reads");
+  AddRuleFiles(*convert, options);
+  convert->callback(
+      [&options] { options.command = [&options] { return ExportRulesCommand(options.rules); }; });
+}
+
+void AddQuery(CLI::App& app, Options& options) {
+  CLI::App* query = app.add_subcommand("query", "ask a running tierwatch or Prometheus");
+  query->add_option("EXPR", options.expr, "PromQL")->required();
+  query->add_option("--url", options.url, "where it listens")->capture_default_str();
+  query->callback([&options] {
+    options.command = [&options] { return QueryCommand(options.expr, options.url); };
+  });
+}
+
+void AddTest(CLI::App& app, Options& options) {
+  CLI::App* test =
+      app.add_subcommand("test", "run tests of rules and queries")->require_subcommand(1);
+  CLI::App* promql = test->add_subcommand("promql", "scripts of Prometheus's promqltest language");
+  promql->add_option("FILE", options.scripts, "scripts")->required();
+  promql->add_flag("--verbose", options.verbose, "show every failure");
+  promql->callback([&options] {
+    options.command = [&options] { return TestPromqlCommand(options.scripts, options.verbose); };
   });
 }
 
@@ -111,6 +156,9 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddLogOptions(app, options);
   AddRun(app, options);
   AddCheck(app, options);
+  AddRules(app, options);
+  AddQuery(app, options);
+  AddTest(app, options);
   AddMetrics(app, options);
   AddDemo(app, options);
   try {

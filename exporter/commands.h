@@ -14,4 +14,19 @@ int RunCommand(const std::string& config_file, Logger& logger);
 int CheckConfigCommand(const std::string& config_file);
 int MetricsCommand(bool markdown);
 
+struct RuleFiles {
+  std::vector<std::string> files;
+  std::vector<std::string>
+      signals;  // none: the signals.yml beside each rule file, where there is one
+};
+int CheckRulesCommand(const RuleFiles& rules);
+/// Prints the rules as one Prometheus rule file.
+int ExportRulesCommand(const RuleFiles& rules);
+
+/// Runs promqltest scripts; 1 unless every evaluation passes.
+int TestPromqlCommand(const std::vector<std::string>& files, bool verbose);
+
+/// Asks the server at `url`, a tierwatch or a Prometheus, and prints the answer.
+int QueryCommand(const std::string& expr, const std::string& url);
+
 }  // namespace tierwatch

@@ -195,7 +195,36 @@ std::vector<std::string> ExpandGlobs(YamlMap& map, std::string_view key,
   return {files.begin(), files.end()};
 }
 
+// Reads each file and hands it on; what can't be read is a finding.
+template <class Read>
+void ForEachFile(const std::vector<std::string>& files, Diagnostics& diagnostics, Read read) {
+  for (const std::string& file : files) {
+    const Result<std::string> text = ReadTextFile(file);
+    if (text.ok()) {
+      read(*text, file);
+    } else {
+      diagnostics.Add({file, 0, 0}, text.error().message);
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
+                                     const std::vector<std::string>& signal_files,
+                                     const RuleDefaults& defaults, Diagnostics& diagnostics) {
+  SignalTable signals;
+  ForEachFile(signal_files, diagnostics, [&](const std::string& text, const std::string& file) {
+    ReadSignals(text, file, signals, diagnostics);
+  });
+  std::vector<RuleGroup> groups;
+  ForEachFile(rule_files, diagnostics, [&](const std::string& text, const std::string& file) {
+    for (RuleGroup& group : ReadRules(text, file, signals, defaults, diagnostics)) {
+      groups.push_back(std::move(group));
+    }
+  });
+  return groups;
+}
 
 Result<std::string> ReadTextFile(const std::string& path) {
   std::error_code error;
@@ -230,8 +259,9 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
       config.alerting = ReadNotifyConfig(*node, diagnostics);
     }
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-    config.rule_files = ExpandGlobs(map, "rule_files", folder);
-    config.signal_files = ExpandGlobs(map, "signal_files", folder);
+    config.rules = ReadRuleFiles(ExpandGlobs(map, "rule_files", folder),
+                                 ExpandGlobs(map, "signal_files", folder),
+                                 {.interval = config.evaluation_interval}, diagnostics);
   }
   if (!diagnostics.empty()) return std::nullopt;
   return config;

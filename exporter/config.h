@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "alerts/notify/config.h"
+#include "alerts/rules/rule_file.h"
 #include "base/diagnostic.h"
 #include "base/yaml.h"
 #include "collectors/collector.h"
@@ -28,8 +29,8 @@ struct Config {
   std::size_t max_bytes = 0;  // of samples in memory; 0 = no limit
 
   std::vector<WatchedTarget> targets;
-  std::vector<std::string> rule_files;  // globs expanded, relative to the configuration file
-  std::vector<std::string> signal_files;
+  std::vector<RuleGroup>
+      rules;  // of rule_files, whose globs are relative to the configuration file
   NotifyConfig alerting;
 
   HttpServerOptions web;
@@ -44,6 +45,11 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
 /// Reads the file at `path`; one that can't be read is a finding.
 std::optional<Config> ReadConfigFile(const std::string& path, CollectorResources& resources,
                                      Diagnostics& diagnostics);
+
+/// Reads rule files with the signals of `signal_files`; what can't be read is a finding.
+std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
+                                     const std::vector<std::string>& signal_files,
+                                     const RuleDefaults& defaults, Diagnostics& diagnostics);
 
 /// The text of a file of at most 16 MiB, or why not.
 Result<std::string> ReadTextFile(const std::string& path);

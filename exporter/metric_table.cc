@@ -4,6 +4,8 @@
 
 #include <span>
 
+#include "alerts/notify/delivery.h"
+#include "alerts/rules/evaluator.h"
 #include "collectors/collector.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
@@ -55,6 +57,8 @@ std::vector<MetricRow> AllMetrics() {
   for (const CollectorKind& kind : CollectorKinds()) add(kind.stem, kind.metrics);
   add("targets", TargetMetrics());
   add("self", SelfMetrics());
+  add("self", EvaluatorMetrics());
+  add("self", NotifyMetrics());
   return rows;
 }
 

@@ -1,5 +1,7 @@
 #include "exporter/web.h"
 
+#include "exporter/http_api.h"
+
 namespace tierwatch {
 namespace {
 
@@ -19,6 +21,15 @@ HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<cons
 
 std::vector<Endpoint> MakeEndpoints(WebSource source) {
   std::vector<Endpoint> routes;
+  routes.push_back({"/", [overview = source.overview](const ServerRequest&) {
+                      return HttpReply::Of(200, "text/html; charset=utf-8", overview());
+                    }});
+  routes.push_back({"/api/v1/query",
+                    [source](const ServerRequest& request) {
+                      return AnswerInstantQuery(request, source.engine, source.storage,
+                                                source.clock);
+                    },
+                    true});
   routes.push_back({"/metrics",
                     [page = source.page](const ServerRequest& request) {
                       return AnswerMetrics(request, page());

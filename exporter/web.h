@@ -3,8 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "alerts/promql/promql.h"
+#include "base/clock.h"
 #include "exporter/exposition.h"
 #include "exporter/http_server.h"
 
@@ -14,9 +17,13 @@ namespace tierwatch {
 struct WebSource {
   std::function<std::shared_ptr<const Page>()> page;
   std::function<bool()> ready;
+  std::function<std::string()> overview;  // the page at "/"
+  const promql::Engine& engine;
+  const series::Queryable& storage;
+  const Clock& clock;
 };
 
-/// /metrics, /-/healthy, /-/ready.
+/// /, /metrics, /-/healthy, /-/ready, /api/v1/query.
 std::vector<Endpoint> MakeEndpoints(WebSource source);
 
 }  // namespace tierwatch

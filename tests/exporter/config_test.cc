@@ -9,7 +9,6 @@
 namespace tierwatch {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string Findings(std::string_view text, const std::string& file = "tw.yml") {
@@ -33,8 +32,10 @@ TEST(Config, AnEmptyOneIsAllDefaults) {
 
 TEST(Config, ReadsWhatIsSet) {
   const TempDir dir;
-  dir.Write("rules/b.yml", "");
-  dir.Write("rules/a.yml", "");
+  for (const std::string name : {"a", "b"}) {
+    dir.Write("rules/" + name + ".yml",
+              "groups: [{name: g, rules: [{alert: " + name + ", expr: up == 0}]}]");
+  }
   CollectorResources resources;
   Diagnostics diagnostics;
   const auto config = ReadConfig(R"(
@@ -55,8 +56,9 @@ web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false
   EXPECT_EQ(config->self_labels, (Labels{{"job", "tierwatch"}, {"instance", "tw-1:9917"}}));
   EXPECT_EQ(config->retention, Millis(1'800'000));
   EXPECT_EQ(config->max_bytes, std::size_t{1} << 30);
-  EXPECT_THAT(config->rule_files,
-              ElementsAre(dir.path() + "/rules/a.yml", dir.path() + "/rules/b.yml"));
+  ASSERT_EQ(config->rules.size(), 2u);
+  EXPECT_EQ(config->rules[0].file, dir.path() + "/rules/a.yml");
+  EXPECT_EQ(config->rules[1].rules.at(0).name, "b");
   EXPECT_EQ(config->alerting.receivers.size(), 1u);
   EXPECT_EQ(config->web.max_connections, 32);
 }

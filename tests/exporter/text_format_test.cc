@@ -166,8 +166,9 @@ TEST(TextFormat, PromtoolTakesThePage) {
   nasty.metric.push_back(Gauge({{"l", every_byte}}, std::numeric_limits<double>::max()));
   const TempDir dir;
   const std::string path = dir.Write(
-      "page", RenderText({nasty, {"tierwatch_probe_seconds", "H.", MetricType::Histogram, {histogram}}},
-                         Labels{{"service", "s"}}));
+      "page",
+      RenderText({nasty, {"tierwatch_probe_seconds", "H.", MetricType::Histogram, {histogram}}},
+                 Labels{{"service", "s"}}));
   EXPECT_EQ(std::system(("promtool check metrics < " + path).c_str()), 0);
 }
 

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
+#include "alerts/promql/histogram_element.h"
 #include "alerts/promql/window.h"
+#include "alerts/series/float_histogram_text.h"
+#include "alerts/series/histogram_sum.h"
 #include "base/float_text.h"
 #include "base/labels.h"
 
@@ -109,11 +113,71 @@ bool IgnoresHistograms(AggregateOp op) {
   return op == kMin || op == kMax || op == kStddev || op == kStdvar || op == kQuantile;
 }
 
+// The part of sum and avg that is of native histograms, of one group.
+class HistogramAggregation {
+ public:
+  HistogramAggregation(Evaluator& evaluator, const Aggregate& node)
+      : evaluator_(evaluator), node_(node) {}
+
+  void Take(std::size_t step, const StepSeries& series) {
+    steps_.resize(evaluator_.steps().count);
+    State& state = steps_[step];
+    const series::FloatHistogram& histogram = *series.Histogram(step);
+    if (state.incompatible) return;
+    state.hints.See(histogram.reset_hint);
+    if (!state.sum && !state.mean) {
+      if (node_.op == kSum) state.sum.emplace(histogram);
+      if (node_.op == kAvg) state.mean.emplace(histogram);
+      return;
+    }
+    const series::CombineInfo info =
+        state.sum ? state.sum->Add(histogram) : state.mean->Add(histogram);
+    if (info.incompatible)
+      evaluator_.notes().WarnMixedSchemas(series.labels.Get(kMetricName), node_.expr->where);
+    if (info.bounds_reconciled) evaluator_.notes().InfoReconciled("aggregation", node_.expr->where);
+    state.incompatible = info.incompatible;
+  }
+
+  // Puts the results into the group's series, which has those of the floats; a group that has both
+  // has none.
+  void Finish(StepSeries& out) {
+    for (std::size_t step = 0; step < steps_.size(); ++step) {
+      State& state = steps_[step];
+      if (!state.sum && !state.mean) continue;
+      if (out.Has(step)) {
+        evaluator_.notes().Warn(
+            "PromQL warning: encountered a mix of histograms and floats for aggregation",
+            node_.expr->where);
+        out.Set(step, {});
+        continue;
+      }
+      if (state.incompatible) continue;
+      if (state.hints.found())
+        evaluator_.notes().WarnResetCollision("aggregation", node_.expr->where);
+      series::FloatHistogram result = state.sum ? state.sum->Value() : state.mean->Value();
+      result.Compact();
+      out.Set(step, {0, Share(std::move(result))});
+    }
+  }
+
+ private:
+  struct State {
+    std::optional<series::HistogramSum> sum;
+    std::optional<series::HistogramMean> mean;
+    series::HintCollision hints;
+    bool incompatible = false;
+  };
+  Evaluator& evaluator_;
+  const Aggregate& node_;
+  std::vector<State> steps_;  // empty while there was no histogram
+};
+
 // sum, avg, count, group, min, max, stddev, stdvar of one group.
 Result<StepSeries> Reduce(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
                           const Group& group) {
   std::vector<Accumulator> steps(evaluator.steps().count);
   StepSeries out = evaluator.NewSeries(group.labels);
+  HistogramAggregation histograms(evaluator, node);
   for (const std::size_t member : group.members) {
     const StepSeries& series = vector[member];
     for (std::size_t step = 0; step < steps.size(); ++step) {
@@ -124,7 +188,9 @@ Result<StepSeries> Reduce(Evaluator& evaluator, const Aggregate& node, const Ste
           continue;
         }
         if (node.op == kSum || node.op == kAvg) {
-          return Error{std::string(OpText(node.op)) + " of native histograms is not supported yet"};
+          histograms.Take(step, series);
+          out.drop_name = out.drop_name || series.drop_name;
+          continue;
         }
       }
       out.drop_name = out.drop_name || series.drop_name;
@@ -138,6 +204,7 @@ Result<StepSeries> Reduce(Evaluator& evaluator, const Aggregate& node, const Ste
   for (std::size_t step = 0; step < steps.size(); ++step) {
     if (steps[step].seen) out.values[step] = steps[step].Finish(node.op);
   }
+  histograms.Finish(out);
   return out;
 }
 
@@ -184,9 +251,9 @@ Result<StepVector> CountValues(Evaluator& evaluator, const Aggregate& node,
   for (const StepSeries& series : vector) {
     for (std::size_t step = 0; step < series.values.size(); ++step) {
       if (!series.Has(step)) continue;
-      if (series.Histogram(step))
-        return Error{"count_values of native histograms is not supported yet"};
-      const std::string text = FloatText(series.values[step]);
+      const HistogramPtr& histogram = series.Histogram(step);
+      const std::string text =
+          histogram ? series::PrintHistogram(*histogram) : FloatText(series.values[step]);
       Labels labels = series.labels;
       labels.Set(label, text);
       labels = GroupLabels(labels, node);

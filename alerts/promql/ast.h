@@ -124,6 +124,8 @@ std::string_view OpText(BinaryOp op);
 inline bool IsComparison(BinaryOp op) {
   return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual;
 }
+/// What the operator gives is no longer the metric on its left.
+inline bool ChangesMetric(BinaryOp op) { return op <= BinaryOp::kPow || op == BinaryOp::kAtan2; }
 inline bool IsSetOperator(BinaryOp op) { return op >= BinaryOp::kAnd && op <= BinaryOp::kUnless; }
 
 enum class Cardinality { kOneToOne, kManyToOne, kOneToMany, kManyToMany };

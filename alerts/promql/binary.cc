@@ -134,7 +134,7 @@ Result<StepVector> VectorWithScalar(Evaluator& evaluator, const Expr& expr, cons
       series.Set(step, result.keep || node.return_bool ? result.point : Point{});
     }
     if (series.Empty()) continue;
-    if (!comparison || node.return_bool) evaluator.DropName(series);
+    if (ChangesMetric(node.op) || node.return_bool) evaluator.DropName(series);
     out.push_back(std::move(series));
   }
   if (evaluator.options().delayed_name_removal) return out;

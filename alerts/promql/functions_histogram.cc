@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <iterator>
 #include <map>
 
 #include "alerts/promql/classic_quantile.h"
 #include "alerts/promql/functions.h"
 #include "alerts/promql/instant.h"
 #include "alerts/promql/text.h"
+#include "alerts/series/float_histogram_quantile.h"
 #include "base/float_text.h"
 #include "base/labels.h"
 
@@ -24,9 +25,11 @@ struct Classic {
     const StepSeries* series = nullptr;
   };
   std::vector<Bound> bounds;
+  std::vector<bool> excluded{};  // by step, empty where none: a native histogram is in the way
 
   std::vector<ClassicBucket> At(std::size_t step) const {
     std::vector<ClassicBucket> buckets;
+    if (!excluded.empty() && excluded[step]) return buckets;
     for (const Bound& bound : bounds) {
       if (bound.series->HasFloat(step))
         buckets.push_back({bound.upper, bound.series->values[step]});
@@ -65,19 +68,64 @@ std::vector<Classic> Group(Evaluator& evaluator, const StepVector& vector, const
     Labels labels = series.labels;
     labels.Remove("le");
     const auto [at, fresh] = index.try_emplace(labels, histograms.size());
-    if (fresh) histograms.push_back({std::move(labels), series.drop_name, {}});
+    if (fresh) histograms.push_back({std::move(labels), series.drop_name, {}, {}});
     histograms[at->second].bounds.push_back({*bound, &series});
   }
   return histograms;
 }
 
-bool AnyNative(const StepVector& vector) {
-  return std::any_of(vector.begin(), vector.end(),
-                     [](const StepSeries& s) { return !s.histograms.empty(); });
+// Where a native and a classic histogram share their labels at a step, neither counts: takes both
+// out, with a warning.
+void TakeOutConflicts(Evaluator& evaluator, StepVector& natives, std::vector<Classic>& classics,
+                      const Expr& arg) {
+  for (StepSeries& native : natives) {
+    for (Classic& classic : classics) {
+      if (classic.labels != native.labels) continue;
+      for (std::size_t step = 0; step < native.values.size(); ++step) {
+        if (!native.Histogram(step) || classic.At(step).empty()) continue;
+        evaluator.notes().Warn(
+            "PromQL warning: vector contains a mix of classic and native histograms" +
+                ForMetric(NameInNotes(evaluator, native.labels)),
+            arg.where);
+        native.Set(step, {});
+        classic.excluded.resize(native.values.size());
+        classic.excluded[step] = true;
+      }
+    }
+  }
 }
 
-Error NativeNotYet(const Call& call) {
-  return Error{std::string(call.function->name) + "() of native histograms is not supported yet"};
+// All histograms of a vector: native ones as elements, classic ones by their buckets.
+struct Histograms {
+  StepVector natives;
+  std::vector<Classic> classics;
+};
+
+Histograms Split(Evaluator& evaluator, const StepVector& vector, const Expr& arg) {
+  Histograms histograms;
+  for (const StepSeries& series : vector) {
+    if (!series.histograms.empty()) histograms.natives.push_back(series);
+  }
+  histograms.classics = Group(evaluator, vector, arg);
+  TakeOutConflicts(evaluator, histograms.natives, histograms.classics, arg);
+  return histograms;
+}
+
+// One series per native histogram; of(histogram, series, step) gives its value.
+template <class Of>
+StepVector OfNatives(const Evaluator& evaluator, const StepVector& natives, Of of) {
+  StepVector out;
+  for (const StepSeries& native : natives) {
+    StepSeries series = evaluator.NewSeries(native.labels);
+    for (std::size_t step = 0; step < series.values.size(); ++step) {
+      if (const HistogramPtr& histogram = native.Histogram(step))
+        series.values[step] = of(*histogram, native, step);
+    }
+    if (series.Empty()) continue;
+    evaluator.DropName(series);
+    out.push_back(std::move(series));
+  }
+  return out;
 }
 
 // One output series per classic histogram; at(histogram, buckets, step) gives its value.
@@ -90,10 +138,32 @@ StepVector OfEach(const Evaluator& evaluator, const std::vector<Classic>& histog
       std::vector<ClassicBucket> buckets = histogram.At(step);
       if (!buckets.empty()) series.values[step] = at(histogram, std::move(buckets), step);
     }
+    if (series.Empty()) continue;
     evaluator.DropName(series);
     out.push_back(std::move(series));
   }
   return out;
+}
+
+// A histogram that changes its type has both at different steps: one series.
+Result<Value> Joined(const Evaluator& evaluator, StepVector natives, StepVector classics) {
+  std::move(classics.begin(), classics.end(), std::back_inserter(natives));
+  Result<StepVector> merged = evaluator.Merge(std::move(natives));
+  if (!merged.ok()) return merged.error();
+  return Value{std::move(merged).value()};
+}
+
+double NotedNativeQuantile(Evaluator& evaluator, double q, const series::FloatHistogram& histogram,
+                           const StepSeries& native, const Place& where) {
+  const series::Quantile quantile = series::HistogramQuantile(q, histogram);
+  if (quantile.note != series::NanNote::kNone) {
+    const bool nan = quantile.note == series::NanNote::kResultIsNan;
+    evaluator.notes().Info(
+        std::string("PromQL info: input to histogram_quantile has NaN observations, result is ") +
+            (nan ? "NaN" : "skewed higher") + ForMetric(NameInNotes(evaluator, native.labels)),
+        where);
+  }
+  return quantile.value;
 }
 
 double NotedQuantile(Evaluator& evaluator, double q, const Classic& histogram,
@@ -121,13 +191,19 @@ Result<Value> HistogramQuantile(Evaluator& evaluator, const Expr&, const Call& c
   const Result<StepVector> vector = evaluator.Vector(*call.args[1]);
   if (!vector.ok()) return vector.error();
   CheckQuantiles(evaluator, *quantiles, *call.args[0]);
-  if (AnyNative(*vector)) return NativeNotYet(call);
-  return Value{
-      OfEach(evaluator, Group(evaluator, *vector, *call.args[1]),
-             [&](const Classic& histogram, std::vector<ClassicBucket> buckets, std::size_t step) {
-               return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets),
-                                    step, call.args[1]->where);
-             })};
+  const Histograms histograms = Split(evaluator, *vector, *call.args[1]);
+  const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
+                          std::size_t step) {
+    return NotedNativeQuantile(evaluator, (*quantiles)[step], histogram, series,
+                               call.args[0]->where);
+  };
+  const auto classic = [&](const Classic& histogram, std::vector<ClassicBucket> buckets,
+                           std::size_t step) {
+    return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets), step,
+                         call.args[1]->where);
+  };
+  return Joined(evaluator, OfNatives(evaluator, histograms.natives, native),
+                OfEach(evaluator, histograms.classics, classic));
 }
 
 Result<Value> HistogramQuantiles(Evaluator& evaluator, const Expr&, const Call& call) {
@@ -135,26 +211,31 @@ Result<Value> HistogramQuantiles(Evaluator& evaluator, const Expr&, const Call& 
   if (!vector.ok()) return vector.error();
   const Result<Value> label = evaluator.Evaluate(*call.args[1]);
   if (!label.ok()) return label.error();
-  const std::string& name = std::get<std::string>(label->value);
-  if (AnyNative(*vector)) return NativeNotYet(call);
-  const std::vector<Classic> histograms = Group(evaluator, *vector, *call.args[0]);
+  const Histograms histograms = Split(evaluator, *vector, *call.args[0]);
   StepVector out;
   for (std::size_t i = 2; i < call.args.size(); ++i) {
     const Result<StepScalar> quantiles = evaluator.Scalar(*call.args[i]);
     if (!quantiles.ok()) return quantiles.error();
     CheckQuantiles(evaluator, *quantiles, *call.args[i]);
-    StepVector part =
-        OfEach(evaluator, histograms,
-               [&](const Classic& histogram, std::vector<ClassicBucket> buckets, std::size_t step) {
-                 return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets),
-                                      step, call.args[0]->where);
-               });
-    for (StepSeries& series : part) {
-      series.labels.Set(name, FloatLabel(quantiles->front()));
-      out.push_back(std::move(series));
+    const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
+                            std::size_t step) {
+      return NotedNativeQuantile(evaluator, (*quantiles)[step], histogram, series,
+                                 call.args[0]->where);
+    };
+    const auto classic = [&](const Classic& histogram, std::vector<ClassicBucket> buckets,
+                             std::size_t step) {
+      return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets), step,
+                           call.args[0]->where);
+    };
+    for (StepVector part : {OfNatives(evaluator, histograms.natives, native),
+                            OfEach(evaluator, histograms.classics, classic)}) {
+      for (StepSeries& series : part) {
+        series.labels.Set(std::get<std::string>(label->value), FloatLabel(quantiles->front()));
+        out.push_back(std::move(series));
+      }
     }
   }
-  return Value{std::move(out)};
+  return Joined(evaluator, std::move(out), {});
 }
 
 Result<Value> HistogramFraction(Evaluator& evaluator, const Expr&, const Call& call) {
@@ -164,24 +245,46 @@ Result<Value> HistogramFraction(Evaluator& evaluator, const Expr&, const Call& c
   if (!upper.ok()) return upper.error();
   const Result<StepVector> vector = evaluator.Vector(*call.args[2]);
   if (!vector.ok()) return vector.error();
-  if (AnyNative(*vector)) return NativeNotYet(call);
-  return Value{OfEach(evaluator, Group(evaluator, *vector, *call.args[2]),
-                      [&](const Classic&, std::vector<ClassicBucket> buckets, std::size_t step) {
-                        return FractionOf((*lower)[step], (*upper)[step], std::move(buckets));
-                      })};
+  const Histograms histograms = Split(evaluator, *vector, *call.args[2]);
+  const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
+                          std::size_t step) {
+    const series::Fraction fraction =
+        series::HistogramFraction((*lower)[step], (*upper)[step], histogram);
+    if (fraction.nan_observations) {
+      evaluator.notes().Info(
+          "PromQL info: input to histogram_fraction has NaN observations, which are excluded from "
+          "all fractions" +
+              ForMetric(NameInNotes(evaluator, series.labels)),
+          call.args[0]->where);
+    }
+    return fraction.value;
+  };
+  const auto classic = [&](const Classic&, std::vector<ClassicBucket> buckets, std::size_t step) {
+    return FractionOf((*lower)[step], (*upper)[step], std::move(buckets));
+  };
+  return Joined(evaluator, OfNatives(evaluator, histograms.natives, native),
+                OfEach(evaluator, histograms.classics, classic));
 }
 
-// Floats are no histograms: these functions have nothing to say of them.
+double CountOf(const series::FloatHistogram& histogram) { return histogram.count; }
+double SumOf(const series::FloatHistogram& histogram) { return histogram.sum; }
+double DeviationOf(const series::FloatHistogram& histogram) {
+  return std::sqrt(series::HistogramVariance(histogram));
+}
+
+// A number that every native histogram has. Floats have none.
+template <double (*kNumber)(const series::FloatHistogram&)>
 Result<Value> OfNative(Evaluator& evaluator, const Expr&, const Call& call) {
   const Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  if (AnyNative(*vector)) return NativeNotYet(call);
-  return Value{StepVector{}};
+  return Value{OfNatives(evaluator, *vector, [](const auto& histogram, const auto&, std::size_t) {
+    return kNumber(histogram);
+  })};
 }
 
 constexpr Function kFunctions[] = {
-    {"histogram_avg", {kVector}, 0, kVector, OfNative},
-    {"histogram_count", {kVector}, 0, kVector, OfNative},
+    {"histogram_avg", {kVector}, 0, kVector, OfNative<series::HistogramAverage>},
+    {"histogram_count", {kVector}, 0, kVector, OfNative<CountOf>},
     {"histogram_fraction", {kScalar, kScalar, kVector}, 0, kVector, HistogramFraction},
     {"histogram_quantile", {kScalar, kVector}, 0, kVector, HistogramQuantile},
     {"histogram_quantiles",
@@ -190,9 +293,9 @@ constexpr Function kFunctions[] = {
      kVector,
      HistogramQuantiles,
      kExperimental},
-    {"histogram_stddev", {kVector}, 0, kVector, OfNative},
-    {"histogram_stdvar", {kVector}, 0, kVector, OfNative},
-    {"histogram_sum", {kVector}, 0, kVector, OfNative},
+    {"histogram_stddev", {kVector}, 0, kVector, OfNative<DeviationOf>},
+    {"histogram_stdvar", {kVector}, 0, kVector, OfNative<series::HistogramVariance>},
+    {"histogram_sum", {kVector}, 0, kVector, OfNative<SumOf>},
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "alerts/promql/histogram_element.h"
 #include "alerts/promql/window.h"
+#include "alerts/series/histogram_sum.h"
 
 namespace tierwatch::promql {
 namespace {
@@ -49,15 +51,37 @@ double Mean(std::span<const double> values) {
   return incremental ? mean + compensation : sum / count + compensation / count;
 }
 
+// Sum or mean of a window of histograms alone.
+template <class Accumulator>
+Point OfHistograms(const Window& window, WindowContext& context) {
+  const auto values = window.histograms.values;
+  Accumulator accumulator(*values.front());
+  series::HintCollision hints;
+  hints.See(values.front()->reset_hint);
+  bool reconciled = false;
+  for (const HistogramPtr& histogram : values.subspan(1)) {
+    hints.See(histogram->reset_hint);
+    const series::CombineInfo info = accumulator.Add(*histogram);
+    if (info.incompatible) {
+      context.notes().WarnMixedSchemas(context.metric(), context.where);
+      return {};
+    }
+    reconciled = reconciled || info.bounds_reconciled;
+  }
+  if (hints.found()) context.notes().WarnResetCollision("aggregation", context.where);
+  if (reconciled) context.notes().InfoReconciled("aggregation", context.where);
+  return {0, Share(accumulator.Value())};
+}
+
 Point Avg(const Window& window, WindowContext& context) {
   if (Mixed(window)) return context.notes().WarnMixed(context.metric(), context.where), Point{};
-  if (window.floats.times.empty()) return context.Unsupported("avg_over_time of histograms");
+  if (window.floats.times.empty()) return OfHistograms<series::HistogramMean>(window, context);
   return {Mean(window.floats.values)};
 }
 
 Point Sum(const Window& window, WindowContext& context) {
   if (Mixed(window)) return context.notes().WarnMixed(context.metric(), context.where), Point{};
-  if (window.floats.times.empty()) return context.Unsupported("sum_over_time of histograms");
+  if (window.floats.times.empty()) return OfHistograms<series::HistogramSum>(window, context);
   double sum = 0, compensation = 0;
   for (const double value : window.floats.values) KahanAdd(value, sum, compensation);
   return {std::isinf(sum) ? sum : sum + compensation};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alerts/promql/histogram_element.h"
+#include "alerts/promql/rate.h"
 #include "alerts/promql/window.h"
 
 namespace tierwatch::promql {
@@ -14,28 +16,6 @@ struct Kind {
   bool counter;
   bool per_second;
 };
-
-double Seconds(TimestampMs millis) { return static_cast<double>(millis) / 1000; }
-
-// True where the start time of a sample says that the counter began anew since the sample before.
-bool StartedAnew(TimestampMs start_before, TimestampMs before, TimestampMs start, TimestampMs now) {
-  if (start == 0 || start >= now || start < before) return false;
-  if (start > before) return true;
-  // It began at the very sample before: a reset for deltas, whose start times are known, but not
-  // for a counter whose start is unknown.
-  return start_before <= before && start_before != 0 && start_before != before;
-}
-
-bool StartsOverlap(TimestampMs start_before, TimestampMs before, TimestampMs start) {
-  return start != 0 && start < before && start != start_before;
-}
-
-void WarnOverlap(WindowContext& context) {
-  context.notes().Warn(
-      "PromQL warning: sample has start time that overlaps with previous sample timestamp" +
-          ForMetric(context.metric()),
-      context.where);
-}
 
 // Start times count only where the engine is told to look at them.
 std::span<const TimestampMs> Starts(const Window& window, const WindowContext& context) {
@@ -62,19 +42,6 @@ double LostToResets(const Window& window, std::span<const TimestampMs> starts,
     if (reset) lost += values[i - 1];
   }
   return lost;
-}
-
-// How far the series is taken to go on beyond its outermost samples: to the edge of the window
-// where that is near, else half a sampling interval; a counter never to where it would have been
-// below zero.
-double Extrapolated(double result, double sampled, double to_start, double to_end, double interval,
-                    double first, bool counter) {
-  const double threshold = interval * 1.1;
-  if (to_start >= threshold) to_start = interval / 2;
-  if (counter && result > 0 && first >= 0)
-    to_start = std::min(to_start, sampled * (first / result));
-  if (to_end >= threshold) to_end = interval / 2;
-  return sampled == 0 ? 1 : (sampled + to_start + to_end) / sampled;
 }
 
 Point RateOfFloats(const Window& window, WindowContext& context, Kind kind) {
@@ -151,21 +118,87 @@ Point ExtendedRate(const Window& window, WindowContext& context, Kind kind) {
   return {kind.per_second ? result / context.range_seconds() : result};
 }
 
+// The samples of a window that hold a sample of either type, oldest first.
+struct Either {
+  TimestampMs time = 0;
+  TimestampMs start = 0;
+  double value = 0;
+  const series::FloatHistogram* histogram = nullptr;
+};
+
+std::vector<Either> Merged(const Window& window, const WindowContext& context) {
+  const bool starts = context.evaluator.options().use_start_timestamps;
+  std::vector<Either> merged;
+  const auto& floats = window.floats;
+  const auto& histograms = window.histograms;
+  for (std::size_t i = 0; i < floats.times.size(); ++i) {
+    merged.push_back({floats.times[i], starts && !floats.starts.empty() ? floats.starts[i] : 0,
+                      floats.values[i]});
+  }
+  for (std::size_t i = 0; i < histograms.times.size(); ++i) {
+    merged.push_back({histograms.times[i],
+                      starts && !histograms.starts.empty() ? histograms.starts[i] : 0, 0,
+                      histograms.values[i].get()});
+  }
+  std::sort(merged.begin(), merged.end(),
+            [](const Either& a, const Either& b) { return a.time < b.time; });
+  return merged;
+}
+
+bool Reset(const Either& before, const Either& now) {
+  if ((before.histogram == nullptr) != (now.histogram == nullptr)) return true;
+  if (StartedAnew(before.start, before.time, now.start, now.time)) return true;
+  return now.histogram != nullptr ? now.histogram->DetectReset(*before.histogram)
+                                  : now.value < before.value;
+}
+
 template <bool kCounter, bool kPerSecond>
 Point Rate(const Window& window, WindowContext& context) {
   const Kind kind{kCounter, kPerSecond};
+  const bool extended = context.range.anchored || context.range.smoothed;
   if (!window.histograms.times.empty()) {
     if (!window.floats.times.empty())
       return context.notes().WarnMixed(context.metric(), context.where), Point{};
-    return context.Unsupported("rate of native histograms");
+    if (extended) return context.Unsupported("anchored and smoothed rate of native histograms");
+    return RateOfHistograms(window, context, kCounter, kPerSecond);
   }
-  const bool extended = context.range.anchored || context.range.smoothed;
   return extended ? ExtendedRate(window, context, kind) : RateOfFloats(window, context, kind);
+}
+
+Point InstantRateOfEither(const std::vector<Either>& samples, WindowContext& context,
+                          bool per_second) {
+  if (samples.size() < 2) return {};
+  const Either &before = samples[samples.size() - 2], &now = samples.back();
+  const double seconds = Seconds(now.time - before.time);
+  if ((before.histogram == nullptr) != (now.histogram == nullptr)) {
+    context.notes().WarnMixed(context.metric(), context.where);
+    return {};
+  }
+  if (now.histogram == nullptr) {
+    const double change = per_second && Reset(before, now) ? now.value : now.value - before.value;
+    return {per_second ? change / seconds : change};
+  }
+  using series::ResetHint;
+  const bool gauges = before.histogram->reset_hint == ResetHint::kGauge ||
+                      now.histogram->reset_hint == ResetHint::kGauge;
+  const bool all_gauges = before.histogram->reset_hint == ResetHint::kGauge &&
+                          now.histogram->reset_hint == ResetHint::kGauge;
+  if (per_second && gauges) WarnNotCounter(context);
+  if (!per_second && !all_gauges) WarnNotGauge(context);
+  series::FloatHistogram result = *now.histogram;
+  if (!per_second || !Reset(before, now)) {
+    if (!Combine(result.Sub(*before.histogram), "subtraction", context)) return {};
+  }
+  result.reset_hint = ResetHint::kGauge;
+  result.Compact();
+  if (per_second) result.Div(seconds);
+  return {0, Share(std::move(result))};
 }
 
 template <bool kPerSecond>
 Point InstantRate(const Window& window, WindowContext& context) {
-  if (!window.histograms.times.empty()) return context.Unsupported("irate of native histograms");
+  if (!window.histograms.times.empty())
+    return InstantRateOfEither(Merged(window, context), context, kPerSecond);
   const std::size_t count = window.floats.times.size();
   if (count < 2) return {};
   const double before = window.floats.values[count - 2], now = window.floats.values[count - 1];
@@ -178,44 +211,33 @@ Point InstantRate(const Window& window, WindowContext& context) {
   return {kPerSecond ? change / Seconds(time - time_before) : change};
 }
 
-// The samples that changes() and resets() compare: those in the window, and for anchored the one
-// that it starts from.
-std::size_t FirstCompared(const Window& window, const WindowContext& context) {
-  if (!context.range.anchored) return 0;
-  const auto times = window.floats.times;
-  const auto after = static_cast<std::size_t>(
-      std::upper_bound(times.begin(), times.end(), window.start) - times.begin());
-  if (after == times.size()) return after;
-  return after == 0 ? 0 : after - 1;
-}
-
+// Counts the pairs of neighbours for which counts(before, now).
 template <class Counts>
-Point CountPairs(const Window& window, WindowContext& context, std::string_view name,
-                 Counts counts) {
-  if (!window.histograms.times.empty())
-    return context.Unsupported(std::string(name) + " of native histograms");
-  const std::size_t first = FirstCompared(window, context);
-  if (first >= window.floats.times.size()) return {};
+Point CountPairs(const Window& window, WindowContext& context, Counts counts) {
+  const std::vector<Either> samples = Merged(window, context);
+  std::size_t first = 0;
+  if (context.range.anchored) {
+    while (first < samples.size() && samples[first].time <= window.start) ++first;
+    if (first == samples.size()) return {};
+    if (first > 0) --first;
+  }
   double count = 0;
-  for (std::size_t i = first + 1; i < window.floats.times.size(); ++i) count += counts(i) ? 1 : 0;
+  for (std::size_t i = first + 1; i < samples.size(); ++i)
+    count += counts(samples[i - 1], samples[i]) ? 1 : 0;
   return {count};
 }
 
-Point Changes(const Window& window, WindowContext& context) {
-  const auto values = window.floats.values;
-  return CountPairs(window, context, "changes", [&](std::size_t i) {
-    return values[i] != values[i - 1] && !(std::isnan(values[i]) && std::isnan(values[i - 1]));
-  });
+bool Changed(const Either& before, const Either& now) {
+  if ((before.histogram == nullptr) != (now.histogram == nullptr)) return true;
+  if (now.histogram != nullptr) return !now.histogram->Equals(*before.histogram);
+  return now.value != before.value && !(std::isnan(now.value) && std::isnan(before.value));
 }
 
+Point Changes(const Window& window, WindowContext& context) {
+  return CountPairs(window, context, Changed);
+}
 Point Resets(const Window& window, WindowContext& context) {
-  const auto values = window.floats.values;
-  const auto times = window.floats.times;
-  const auto starts = Starts(window, context);
-  return CountPairs(window, context, "resets", [&](std::size_t i) {
-    return values[i] < values[i - 1] ||
-           (!starts.empty() && StartedAnew(starts[i - 1], times[i - 1], starts[i], times[i]));
-  });
+  return CountPairs(window, context, Reset);
 }
 
 struct Line {

@@ -21,6 +21,14 @@ bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// All labels in braces, the name too.
+std::string Braces(const Labels& labels) {
+  std::string text;
+  for (const Label& label : labels)
+    text += (text.empty() ? "" : ", ") + label.name + "=" + Quote(label.value);
+  return "{" + text + "}";
+}
+
 // The labels that decide on a match.
 Labels MatchLabels(const Labels& labels, const VectorMatching& matching) {
   std::vector<Label> kept;
@@ -124,12 +132,11 @@ class Join {
   }
 
   bool FailDuplicate(const StepSeries& first, const StepSeries& second) {
-    error_ =
-        Error{"found duplicate series for the match group " +
-              MatchLabels(second.labels, matching_).ToString() + " on the " +
-              (swapped_ ? "left" : "right") + " hand-side of the operation: [" +
-              second.labels.ToString() + ", " + first.labels.ToString() +
-              "];many-to-many matching not allowed: matching labels must be unique on one side"};
+    error_ = Error{
+        "found duplicate series for the match group " +
+        Braces(MatchLabels(second.labels, matching_)) + " on the " + (swapped_ ? "left" : "right") +
+        " hand-side of the operation: [" + Braces(second.labels) + ", " + Braces(first.labels) +
+        "];many-to-many matching not allowed: matching labels must be unique on one side"};
     return false;
   }
 
@@ -205,7 +212,7 @@ class Join {
         one == kFill ? MatchLabels(many_[many].labels, matching_) : one_[one].labels;
     Labels labels = many == kFill ? MatchLabels(one_[one].labels, matching_) : many_[many].labels;
     const bool names_now = node_.return_bool && !evaluator_.options().delayed_name_removal;
-    if (!IsComparison(node_.op) || names_now) labels = WithoutName(labels);
+    if (ChangesMetric(node_.op) || names_now) labels = WithoutName(labels);
     if (OneToOne()) {
       std::vector<Label> kept;
       for (const Label& label : labels) {

@@ -1,5 +1,6 @@
 #include "alerts/promql/script_load.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -54,7 +55,13 @@ void ScriptLoader::Append(const Labels& labels, std::vector<series::Sample> samp
 }
 
 Result<void> ScriptLoader::Load(const ScriptLoad& load) {
-  for (const ScriptLoad::Line& line : load.lines) {
+  for (std::size_t n = 0; n < load.lines.size(); ++n) {
+    const ScriptLoad::Line& line = load.lines[n];
+    // Of lines with equal labels the last one counts.
+    const bool superseded =
+        std::any_of(load.lines.begin() + static_cast<std::ptrdiff_t>(n) + 1, load.lines.end(),
+                    [&](const auto& later) { return later.series.labels == line.series.labels; });
+    if (superseded) continue;
     std::vector<series::Sample> samples;
     for (std::size_t i = 0; i < line.series.values.size(); ++i) {
       const ScriptValue& value = line.series.values[i];

@@ -77,6 +77,8 @@ struct VectorSelector {
   TimeShift shift;
   bool anchored = false;
   bool smoothed = false;
+  bool only_counts =
+      false;  // nothing will look at the buckets of its histograms; settled by Resolve
 };
 
 struct MatrixSelector {

@@ -51,7 +51,7 @@ class Evaluator {
   /// What an instant selector gives instead of its values.
   enum class Give { kValue, kTime, kStartTime };
   Result<StepVector> SelectInstant(const VectorSelector& selector, Give give);
-  Result<series::Selection> Select(const std::vector<series::Matcher>& matchers, TimestampMs from,
+  Result<series::Selection> Select(const VectorSelector& selector, TimestampMs from,
                                    TimestampMs to);
 
  private:

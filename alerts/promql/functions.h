@@ -20,8 +20,10 @@ enum FunctionFlags : unsigned {
   kExperimental = 1,
   kKeepsName = 2,  // the result still is the metric that it was
   kStepDependent =
-      4,         // differs from step to step even with constant arguments (time() and its like)
-  kOfQuery = 8,  // a constant of the query: start(), end(), range(), step()
+      4,             // differs from step to step even with constant arguments (time() and its like)
+  kOnlyCounts = 16,  // of native histograms it looks at count and sum only
+  kNeedsBuckets = 32,  // of native histograms it looks at the buckets
+  kOfQuery = 8,        // a constant of the query: start(), end(), range(), step()
 };
 
 struct Function {

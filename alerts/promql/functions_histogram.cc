@@ -195,7 +195,7 @@ Result<Value> HistogramQuantile(Evaluator& evaluator, const Expr&, const Call& c
   const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
                           std::size_t step) {
     return NotedNativeQuantile(evaluator, (*quantiles)[step], histogram, series,
-                               call.args[0]->where);
+                               call.args[1]->where);
   };
   const auto classic = [&](const Classic& histogram, std::vector<ClassicBucket> buckets,
                            std::size_t step) {
@@ -255,7 +255,7 @@ Result<Value> HistogramFraction(Evaluator& evaluator, const Expr&, const Call& c
           "PromQL info: input to histogram_fraction has NaN observations, which are excluded from "
           "all fractions" +
               ForMetric(NameInNotes(evaluator, series.labels)),
-          call.args[0]->where);
+          call.args[2]->where);
     }
     return fraction.value;
   };
@@ -283,19 +283,24 @@ Result<Value> OfNative(Evaluator& evaluator, const Expr&, const Call& call) {
 }
 
 constexpr Function kFunctions[] = {
-    {"histogram_avg", {kVector}, 0, kVector, OfNative<series::HistogramAverage>},
-    {"histogram_count", {kVector}, 0, kVector, OfNative<CountOf>},
-    {"histogram_fraction", {kScalar, kScalar, kVector}, 0, kVector, HistogramFraction},
-    {"histogram_quantile", {kScalar, kVector}, 0, kVector, HistogramQuantile},
+    {"histogram_avg", {kVector}, 0, kVector, OfNative<series::HistogramAverage>, kOnlyCounts},
+    {"histogram_count", {kVector}, 0, kVector, OfNative<CountOf>, kOnlyCounts},
+    {"histogram_fraction",
+     {kScalar, kScalar, kVector},
+     0,
+     kVector,
+     HistogramFraction,
+     kNeedsBuckets},
+    {"histogram_quantile", {kScalar, kVector}, 0, kVector, HistogramQuantile, kNeedsBuckets},
     {"histogram_quantiles",
      {kVector, kString, kScalar, kScalar},
      9,
      kVector,
      HistogramQuantiles,
-     kExperimental},
+     kExperimental | kNeedsBuckets},
     {"histogram_stddev", {kVector}, 0, kVector, OfNative<DeviationOf>},
     {"histogram_stdvar", {kVector}, 0, kVector, OfNative<series::HistogramVariance>},
-    {"histogram_sum", {kVector}, 0, kVector, OfNative<SumOf>},
+    {"histogram_sum", {kVector}, 0, kVector, OfNative<SumOf>, kOnlyCounts},
 };
 
 }  // namespace

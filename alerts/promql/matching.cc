@@ -131,12 +131,13 @@ class Join {
     return true;
   }
 
-  bool FailDuplicate(const StepSeries& first, const StepSeries& second) {
-    error_ = Error{
-        "found duplicate series for the match group " +
-        Braces(MatchLabels(second.labels, matching_)) + " on the " + (swapped_ ? "left" : "right") +
-        " hand-side of the operation: [" + Braces(second.labels) + ", " + Braces(first.labels) +
-        "];many-to-many matching not allowed: matching labels must be unique on one side"};
+  bool FailDuplicate(const StepSeries& a, const StepSeries& b) {
+    const auto [first, second] = std::minmax(a.labels, b.labels);
+    error_ =
+        Error{"found duplicate series for the match group " +
+              Braces(MatchLabels(first, matching_)) + " on the " + (swapped_ ? "left" : "right") +
+              " hand-side of the operation: [" + Braces(first) + ", " + Braces(second) +
+              "];many-to-many matching not allowed: matching labels must be unique on one side"};
     return false;
   }
 

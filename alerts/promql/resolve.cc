@@ -51,6 +51,7 @@ class Resolver {
   Flags Visit(Expr&, StringLiteral&) { return {true, false}; }
   Flags Visit(Expr&, VectorSelector& node) {
     Settle(node.shift);
+    node.only_counts = counts_above_ > 0 && buckets_above_ == 0;
     const bool fixed = node.shift.at != TimeShift::At::kNone;
     return {fixed, fixed};
   }
@@ -62,7 +63,9 @@ class Resolver {
     Settle(node.range, false);
     Settle(node.step, false);
     Settle(node.shift);
+    ++buckets_above_;  // resets between its steps show in buckets alone
     Outcome inner = Resolve(node.expr);
+    --buckets_above_;
     inner.wrap = inner.invariant;
     node.expr = Wrap(std::move(inner));
     const bool fixed = node.shift.at != TimeShift::At::kNone;
@@ -92,8 +95,11 @@ class Resolver {
     return {false, false};
   }
   Flags Visit(Expr&, Binary& node) {
+    const int trims = node.op == BinaryOp::kTrimLower || node.op == BinaryOp::kTrimUpper ? 1 : 0;
+    buckets_above_ += trims;
     Outcome lhs = Resolve(node.lhs);
     Outcome rhs = Resolve(node.rhs);
+    buckets_above_ -= trims;
     if (lhs.invariant && rhs.invariant) {
       node.lhs = lhs.expr;
       node.rhs = rhs.expr;
@@ -111,11 +117,17 @@ class Resolver {
     bool all = true;
     bool selectors = true;
     std::vector<Outcome> outcomes;
+    const int counts = (node.function->flags & kOnlyCounts) != 0 ? 1 : 0;
+    const int buckets = (node.function->flags & kNeedsBuckets) != 0 ? 1 : 0;
+    counts_above_ += counts;
+    buckets_above_ += buckets;
     for (const ExprPtr& arg : node.args) {
       outcomes.push_back(Resolve(WithoutParens(arg)));
       all = all && outcomes.back().invariant;
       selectors = selectors && std::holds_alternative<VectorSelector>(outcomes.back().expr->node);
     }
+    counts_above_ -= counts;
+    buckets_above_ -= buckets;
     // timestamp() of a fixed selector is fixed; of anything else it is the time of the step.
     const bool fixed_times = node.function->name == "timestamp" && selectors;
     const bool invariant = all && ((node.function->flags & kStepDependent) == 0 || fixed_times);
@@ -191,6 +203,8 @@ class Resolver {
   }
 
   const QueryTimes& times_;
+  int counts_above_ = 0;   // functions around that look at counts and sums of histograms only
+  int buckets_above_ = 0;  // what is around and looks at buckets
 };
 
 }  // namespace

@@ -90,6 +90,35 @@ RangeSeries ToRange(const StepSeries& series, const Steps& steps, Copies& copies
   return range;
 }
 
+// Takes the buckets out of histograms; whether there was a reset is settled before, while they can
+// still tell.
+void KeepCounts(series::Selection& selection) {
+  struct Owner {
+    std::shared_ptr<const void> samples;
+    std::deque<std::vector<HistogramPtr>> histograms;
+  };
+  auto owner = std::make_shared<Owner>();
+  for (SeriesSamples& samples : selection.series) {
+    if (samples.histograms.empty()) continue;
+    auto& counts = owner->histograms.emplace_back();
+    const series::FloatHistogram* before = nullptr;
+    for (const HistogramPtr& histogram : samples.histograms) {
+      counts.emplace_back();
+      if (!histogram) continue;
+      series::FloatHistogram count;
+      count.schema = histogram->schema;
+      count.count = histogram->count;
+      count.sum = histogram->sum;
+      count.reset_hint = histogram->SettledHint(before);
+      counts.back() = Share(std::move(count));
+      before = histogram.get();
+    }
+    samples.histograms = counts;
+  }
+  owner->samples = std::move(selection.owner);
+  selection.owner = owner;
+}
+
 bool Fixed(const TimeShift& shift) { return shift.at == TimeShift::At::kTime; }
 
 TimestampMs Shifted(const TimeShift& shift, TimestampMs time) {
@@ -110,18 +139,19 @@ double Given(Evaluator::Give give, const SeriesSamples& samples, std::size_t i) 
 
 }  // namespace
 
-Result<series::Selection> Evaluator::Select(const std::vector<series::Matcher>& matchers,
-                                            TimestampMs from, TimestampMs to) {
-  Result<series::Selection> selection = query_.storage.Select(matchers, from, to);
+Result<series::Selection> Evaluator::Select(const VectorSelector& selector, TimestampMs from,
+                                            TimestampMs to) {
+  Result<series::Selection> selection = query_.storage.Select(selector.matchers, from, to);
   if (!selection.ok()) return std::move(selection).error().In("expanding series");
   if (selection->series.size() > query_.options.max_samples / steps_.count) return TooManySamples();
+  if (selector.only_counts) KeepCounts(*selection);
   return selection;
 }
 
 Result<StepVector> Evaluator::SelectInstant(const VectorSelector& selector, Give give) {
   const TimestampMs lookback = query_.options.lookback.count();
   const Result<series::Selection> selection =
-      Select(selector.matchers, Shifted(selector.shift, steps_.start) - lookback + 1,
+      Select(selector, Shifted(selector.shift, steps_.start) - lookback + 1,
              Shifted(selector.shift, steps_.Last()));
   if (!selection.ok()) return selection.error();
   StepVector vector;
@@ -159,7 +189,7 @@ Result<RangeVector> Evaluator::SelectRange(const MatrixSelector& node) {
   const TimestampMs before = range.anchored || range.smoothed ? lookback : 0;
   const TimestampMs after = range.smoothed ? lookback : 0;
   Result<series::Selection> selection =
-      Select(selector.matchers, range.End(steps_.start) - range.range - before + 1,
+      Select(selector, range.End(steps_.start) - range.range - before + 1,
              range.End(steps_.Last()) + after);
   if (!selection.ok()) return selection.error();
   auto copies = std::make_shared<Copies>();

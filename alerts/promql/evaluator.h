@@ -70,6 +70,7 @@ class Evaluator {
   Result<RangeVector> SelectRange(const MatrixSelector& node);
   Result<RangeVector> RunSubquery(const Subquery& node);
   Result<StepVector> Smoothed(const VectorSelector& selector, const Place& where);
+  Point SmoothedAt(const RangeSeries& range, TimestampMs time, const Place& where);
   Error TooManySamples() const;
 
   QueryState& query_;

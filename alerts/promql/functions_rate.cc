@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alerts/promql/extended.h"
 #include "alerts/promql/histogram_element.h"
 #include "alerts/promql/rate.h"
 #include "alerts/promql/window.h"
@@ -73,14 +74,6 @@ Point RateOfFloats(const Window& window, WindowContext& context, Kind kind) {
   return {result * (kind.per_second ? factor / context.range_seconds() : factor)};
 }
 
-double Interpolated(const Window& window, std::size_t before, TimestampMs at, bool counter) {
-  const double from = window.floats.values[before], to = window.floats.values[before + 1];
-  const double start = counter && to < from ? 0 : from;  // a reset: it counted up from zero
-  const auto time = [&](std::size_t i) { return window.floats.times[i]; };
-  return start + (to - start) * static_cast<double>(at - time(before)) /
-                     static_cast<double>(time(before + 1) - time(before));
-}
-
 // anchored: from the last sample at or before the start to the last one in the window, nothing
 // extrapolated. smoothed: between values interpolated at both edges.
 Point ExtendedRate(const Window& window, WindowContext& context, Kind kind) {
@@ -100,10 +93,12 @@ Point ExtendedRate(const Window& window, WindowContext& context, Kind kind) {
 
   const bool cut_left = smoothed && times[first] < window.start;
   const bool cut_right = smoothed && last > 0 && times[last] > window.end;
-  const double left =
-      cut_left ? Interpolated(window, first, window.start, kind.counter) : values[first];
-  const double right =
-      cut_right ? Interpolated(window, last - 1, window.end, kind.counter) : values[last];
+  const double left = cut_left ? Interpolated(times[first], values[first], times[first + 1],
+                                              values[first + 1], window.start, kind.counter)
+                               : values[first];
+  const double right = cut_right ? Interpolated(times[last - 1], values[last - 1], times[last],
+                                                values[last], window.end, kind.counter)
+                                 : values[last];
   double result = right - left;
   if (kind.counter) {
     const std::size_t begin = first + (times[first] <= window.start ? 1 : 0);
@@ -159,7 +154,7 @@ Point Rate(const Window& window, WindowContext& context) {
   if (!window.histograms.times.empty()) {
     if (!window.floats.times.empty())
       return context.notes().WarnMixed(context.metric(), context.where), Point{};
-    if (extended) return context.Unsupported("anchored and smoothed rate of native histograms");
+    if (extended) return ExtendedRateOfHistograms(window, context, kCounter, kPerSecond);
     return RateOfHistograms(window, context, kCounter, kPerSecond);
   }
   return extended ? ExtendedRate(window, context, kind) : RateOfFloats(window, context, kind);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
+#include "alerts/promql/extended.h"
 #include "alerts/promql/histogram_element.h"
 
 namespace tierwatch::promql {
@@ -225,8 +226,70 @@ Result<RangeVector> Evaluator::RunSubquery(const Subquery& node) {
   return range;
 }
 
-Result<StepVector> Evaluator::Smoothed(const VectorSelector&, const Place&) {
-  return Error{"smoothed instant selectors are not supported yet"};
+// One series interpolated at the time of one step; the value before where there is none behind.
+Point Evaluator::SmoothedAt(const RangeSeries& range, TimestampMs time, const Place& where) {
+  const TimestampMs lookback = query_.options.lookback.count();
+  // The samples in (time - lookback, time + lookback].
+  const auto around = [&](std::span<const TimestampMs> times) {
+    const auto begin =
+        std::upper_bound(times.begin(), times.end(), time - lookback) - times.begin();
+    const auto end = std::upper_bound(times.begin(), times.end(), time + lookback) - times.begin();
+    return std::pair(static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
+  };
+  const auto behind = [&](std::span<const TimestampMs> times) {
+    return static_cast<std::size_t>(std::lower_bound(times.begin(), times.end(), time) -
+                                    times.begin());
+  };
+  const auto [float_begin, float_end] = around(range.floats.times);
+  const auto [histogram_begin, histogram_end] = around(range.histograms.times);
+  const std::string_view metric = range.labels.Get(kMetricName);
+  if (float_begin < float_end && histogram_begin < histogram_end)
+    return notes().WarnMixed(metric, where), Point{};
+  if (float_begin < float_end) {
+    const auto& [times, values, starts] = range.floats;
+    const std::size_t i = behind(times);
+    if (i < float_end && times[i] == time) return {values[i]};
+    if (i == float_begin) return {};
+    if (i == float_end) return {values[i - 1]};
+    return {Interpolated(times[i - 1], values[i - 1], times[i], values[i], time, false)};
+  }
+  if (histogram_begin == histogram_end) return {};
+  const auto& [times, values, starts] = range.histograms;
+  const std::size_t i = behind(times);
+  if (i < histogram_end && times[i] == time) return {0, values[i]};
+  if (i == histogram_begin) return {};
+  if (i == histogram_end) {
+    return {0, Changed(*values[i - 1],
+                       [](auto& copy) { copy.reset_hint = series::ResetHint::kUnknown; })};
+  }
+  if (values[i - 1]->UsesCustomBuckets() != values[i]->UsesCustomBuckets()) {
+    return notes().WarnMixedSchemas(metric, where), Point{};
+  }
+  using series::ResetHint;
+  const bool counter =
+      values[i - 1]->reset_hint != ResetHint::kGauge || values[i]->reset_hint != ResetHint::kGauge;
+  HistogramPtr histogram = Interpolated(times[i - 1], values[i - 1], times[i], values[i], time,
+                                        counter, notes(), metric, where);
+  return histogram ? Point{0, std::move(histogram)} : Point{};
+}
+
+Result<StepVector> Evaluator::Smoothed(const VectorSelector& selector, const Place& where) {
+  const TimestampMs lookback = query_.options.lookback.count();
+  const Result<series::Selection> selection =
+      Select(selector, Shifted(selector.shift, steps_.start) - lookback + 1,
+             Shifted(selector.shift, steps_.Last()) + lookback);
+  if (!selection.ok()) return selection.error();
+  Copies copies;
+  StepVector vector;
+  for (const SeriesSamples& samples : selection->series) {
+    const RangeSeries series = ToRange(samples, copies);
+    StepSeries out = NewSeries(series.labels);
+    for (std::size_t step = 0; step < steps_.count; ++step) {
+      out.Set(step, SmoothedAt(series, Shifted(selector.shift, steps_.At(step)), where));
+    }
+    if (!out.Empty()) vector.push_back(std::move(out));
+  }
+  return vector;
 }
 
 }  // namespace tierwatch::promql

@@ -24,7 +24,7 @@ constexpr Floor kFloors[] = {
     {"at_modifier", 78, 78},
     {"collision", 2, 2},
     {"duration_expression", 59, 59},
-    {"extended_vectors", 125, 169},
+    {"extended_vectors", 169, 169},
     {"fill-modifier", 46, 46},
     {"functions", 431, 431},
     {"histograms", 185, 185},

@@ -77,6 +77,8 @@ class Evaluator {
   const Steps steps_;
 };
 
+/// All labels in braces, the name too: how errors show a series.
+std::string Braces(const Labels& labels);
 /// Prometheus's metadata labels __name__, __type__ and __unit__ taken out.
 Labels WithoutName(const Labels& labels);
 

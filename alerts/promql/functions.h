@@ -50,6 +50,9 @@ std::span<const Function> RateFunctions();
 std::span<const Function> OverTimeFunctions();
 std::span<const Function> HistogramFunctions();
 
+/// info(), in a file of its own (functions_info.cc).
+Result<Value> EvaluateInfo(Evaluator& evaluator, const Expr& expr, const Call& call);
+
 /// nullptr where there is none.
 const Function* FindFunction(std::string_view name);
 

@@ -179,7 +179,7 @@ Result<Value> SortByLabel(Evaluator& evaluator, const Expr& expr, const Call& ca
 }
 
 constexpr Function kFunctions[] = {
-    {"info", {kVector, kVector}, 1, kVector, nullptr, kExperimental},
+    {"info", {kVector, kVector}, 1, kVector, EvaluateInfo, kExperimental},
     {"label_join", {kVector, kString, kString, kString}, kAnyNumber, kVector, LabelJoin},
     {"label_replace", {kVector, kString, kString, kString, kString}, 0, kVector, LabelReplace},
     {"sort_by_label", {kVector, kString}, kAnyNumber, kVector, SortByLabel<false>, kExperimental},

@@ -21,14 +21,6 @@ bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// All labels in braces, the name too.
-std::string Braces(const Labels& labels) {
-  std::string text;
-  for (const Label& label : labels)
-    text += (text.empty() ? "" : ", ") + label.name + "=" + Quote(label.value);
-  return "{" + text + "}";
-}
-
 // The labels that decide on a match.
 Labels MatchLabels(const Labels& labels, const VectorMatching& matching) {
   std::vector<Label> kept;
@@ -293,6 +285,13 @@ void KeepWhere(StepVector& vector, const std::vector<std::size_t>& signatures,
 }
 
 }  // namespace
+
+std::string Braces(const Labels& labels) {
+  std::string text;
+  for (const Label& label : labels)
+    text += (text.empty() ? "" : ", ") + label.name + "=" + Quote(label.value);
+  return "{" + text + "}";
+}
 
 Result<StepVector> EvaluateMatched(Evaluator& evaluator, const Expr& expr, const Binary& node,
                                    StepVector lhs, StepVector rhs) {

@@ -34,7 +34,10 @@ bool AllMatch(const std::vector<Matcher>& matchers, std::string_view value) {
 class InfoJoin {
  public:
   InfoJoin(Evaluator& evaluator, const Call& call, StepVector base)
-      : evaluator_(evaluator), steps_(evaluator.steps().count), base_(std::move(base)) {
+      : evaluator_(evaluator),
+        steps_(evaluator.steps().count),
+        shift_(FirstShift(*call.args[0])),
+        base_(std::move(base)) {
     if (call.args.size() < 2) {
       names_ = {Matcher::Equal(kMetricName, "target_info")};
       return;
@@ -78,6 +81,23 @@ class InfoJoin {
     return AllMatch(names_, series.labels.Get(kMetricName));
   }
 
+  // Info is looked up when the series is: at the @ and offset of its first selector.
+  static TimeShift FirstShift(const Expr& expr) {
+    if (const auto* vector = std::get_if<VectorSelector>(&expr.node)) return vector->shift;
+    if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node)) return matrix->vector.shift;
+    if (const auto* subquery = std::get_if<Subquery>(&expr.node)) {
+      // A selector's own @ overrides what is around it; offsets add up.
+      TimeShift shift = FirstShift(*subquery->expr);
+      if (shift.at != TimeShift::At::kNone) return shift;
+      shift.at = subquery->shift.at;
+      shift.time = subquery->shift.time;
+      shift.offset.value += subquery->shift.offset.value;
+      return shift;
+    }
+    const std::vector<ExprPtr> children = Children(expr);
+    return children.empty() ? TimeShift() : FirstShift(*children.front());
+  }
+
   static Labels Identity(const Labels& labels) {
     Labels identity;
     for (const std::string_view name : kIdentifying) identity.Set(name, labels.Get(name));
@@ -86,6 +106,7 @@ class InfoJoin {
 
   Result<void> Select() {
     VectorSelector selector;
+    selector.shift = shift_;
     for (const std::string_view name : kIdentifying) {
       std::set<std::string> values;
       for (const StepSeries& series : base_) {
@@ -179,6 +200,7 @@ class InfoJoin {
 
   Evaluator& evaluator_;
   const std::size_t steps_;
+  const TimeShift shift_;
   const StepVector base_;
   std::vector<Matcher> names_;  // of info metrics
   std::vector<Matcher> data_;   // of their other labels

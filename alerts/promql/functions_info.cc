@@ -121,6 +121,12 @@ class InfoJoin {
     if (selector.matchers.empty()) return {};
     selector.matchers.insert(selector.matchers.end(), data_.begin(), data_.end());
     selector.matchers.insert(selector.matchers.end(), names_.begin(), names_.end());
+    const Result<StepVector> values = evaluator_.SelectInstant(selector, Evaluator::Give::kValue);
+    if (!values.ok()) return values.error();
+    for (const StepSeries& series : *values) {
+      if (series.histograms.empty()) continue;
+      return Error{"this should be an info metric, with float samples: " + Braces(series.labels)};
+    }
     Result<StepVector> info = evaluator_.SelectInstant(selector, Evaluator::Give::kTime);
     if (!info.ok()) return info.error();
     info_ = std::move(info).value();
@@ -174,7 +180,6 @@ class InfoJoin {
   Result<void> Join(const StepSeries& series) {
     if (IsInfo(series)) {
       out_.push_back(series);
-      out_.back().drop_name = false;
       return {};
     }
     // Without any info, a series stays only if no label of it was asked for.
@@ -192,6 +197,7 @@ class InfoJoin {
         Result<Labels> labels = Extended(series.labels, *choice);
         if (!labels.ok()) return labels.error();
         out_.push_back(evaluator_.NewSeries(std::move(labels).value()));
+        out_.back().drop_name = series.drop_name;
       }
       out_[at->second].Set(step, series.At(step));
     }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "base/http_client.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -289,16 +288,9 @@ CollectorEntry ReadPartitions(YamlMap& entry, std::string_view, CollectorResourc
   options.tables = entry.Strings("tables");
   options.probe_default = entry.Bool("probe_default").value_or(true);
   RefuseLaterKeys(entry);
-  const Secret password = ReadSecret(entry, "password");
-  CollectorEntry read;
-  read.addresses = ReadTargets(entry, {"postgresql", "postgres"});
-  read.make = [options, password,
-               servers = SharedServers(resources)](const std::string& url) -> Result<Target> {
-    auto server = FindServer(*servers, url, password);
-    if (!server.ok()) return std::move(server).error();
-    return Target{(*server)->address().Name(), std::make_unique<Partitions>(*server, options)};
-  };
-  return read;
+  return ReadServerEntry(entry, resources, [options](std::shared_ptr<PostgresServer> server) {
+    return std::make_unique<Partitions>(std::move(server), options);
+  });
 }
 
 }  // namespace tierwatch

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
+
+#include "base/http_client.h"
 
 namespace tierwatch {
 namespace {
@@ -32,6 +35,29 @@ Result<std::shared_ptr<PostgresServer>> FindServer(PostgresServers& servers, con
 
 PostgresCall CallOf(const SampleContext& context, SteadyTime deadline) {
   return PostgresCall{context.clock, std::min(context.deadline, deadline), context.stop};
+}
+
+CollectorEntry ReadServerEntry(
+    YamlMap& entry, CollectorResources& resources,
+    std::function<std::unique_ptr<Collector>(std::shared_ptr<PostgresServer>)> make) {
+  const Secret password = ReadSecret(entry, "password");
+  CollectorEntry read;
+  read.addresses = ReadTargets(entry, {"postgresql", "postgres"});
+  read.make = [make = std::move(make), password,
+               servers = SharedServers(resources)](const std::string& url) -> Result<Target> {
+    auto server = FindServer(*servers, url, password);
+    if (!server.ok()) return std::move(server).error();
+    return Target{(*server)->address().Name(), make(*server)};
+  };
+  return read;
+}
+
+std::optional<Rows> Ask(PostgresSession& session, const std::string& query,
+                        const std::string& place, std::vector<Error>& errors) {
+  Result<Rows> rows = session.Query(query);
+  if (rows.ok()) return *std::move(rows);
+  errors.push_back(std::move(rows).error().In(place));
+  return std::nullopt;
 }
 
 const std::optional<std::string>& RowReader::Raw(std::string_view column) const {

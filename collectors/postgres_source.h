@@ -1,10 +1,12 @@
 // What the collectors of PostgreSQL share: reading an address and a session's rows.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "collectors/client/postgres_client.h"
 #include "collectors/collector.h"
@@ -20,6 +22,16 @@ Result<std::shared_ptr<PostgresServer>> FindServer(PostgresServers& servers, con
 
 /// A session's bounds: the sample's own, or until `deadline` where that is earlier.
 PostgresCall CallOf(const SampleContext& context, SteadyTime deadline = SteadyTime::max());
+
+/// Reads what an entry of single servers has besides the collector's own keys: `targets:` and the
+/// password. `make` gives the collector of one server.
+CollectorEntry ReadServerEntry(
+    YamlMap& entry, CollectorResources& resources,
+    std::function<std::unique_ptr<Collector>(std::shared_ptr<PostgresServer>)> make);
+
+/// A query's rows; or nothing, and the error with its place.
+std::optional<Rows> Ask(PostgresSession& session, const std::string& query,
+                        const std::string& place, std::vector<Error>& errors);
 
 /// Values of one row by column name; a column that is absent reads as NULL, and so does a value
 /// that is none of what was asked for.

@@ -10,15 +10,6 @@
 namespace tierwatch {
 namespace {
 
-// A query's rows, or nothing and the error with its place.
-std::optional<Rows> Ask(PostgresSession& session, const std::string& query,
-                        const std::string& place, std::vector<Error>& errors) {
-  Result<Rows> rows = session.Query(query);
-  if (rows.ok()) return *std::move(rows);
-  errors.push_back(std::move(rows).error().In(place));
-  return std::nullopt;
-}
-
 class Replicas final : public Collector {
  public:
   Replicas(std::shared_ptr<PostgresServer> primary,

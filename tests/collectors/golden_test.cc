@@ -74,7 +74,9 @@ const std::map<std::string, std::function<Sample(const std::string&)>>& Cases() 
       {"database_health", &DatabaseHealthCase},
       {"redis", &RedisCase},
       {"replicas", &ReplicasCase},
-      {"partitions", &PartitionsCase}};
+      {"partitions", &PartitionsCase},
+      {"pool", &PoolCase},
+      {"queries", &QueriesCase}};
   return kCases;
 }
 

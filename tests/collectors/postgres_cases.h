@@ -7,7 +7,9 @@
 #include <string>
 
 #include "collectors/partitions.h"
+#include "collectors/pool.h"
 #include "collectors/postgres_source.h"
+#include "collectors/queries.h"
 #include "collectors/replicas.h"
 #include "tests/support/files.h"
 
@@ -83,6 +85,29 @@ inline Sample ReplicasCase(const std::string& folder) {
     }
     reading.replicas.push_back(std::move(replica));
     sample = view.Judge(reading);
+  }
+  return sample;
+}
+
+/// connections.rows.
+inline Sample PoolCase(const std::string& folder) {
+  return PoolSample(ParseRows(ReadFile(folder + "/connections.rows")));
+}
+
+/// 1/, 2/, …: samplings of a collector with `top: 2`, each with extension.rows, statements.rows and
+/// databases.rows, whichever could be read; the page is the last one's.
+inline Sample QueriesCase(const std::string& folder) {
+  StatementTotals totals(2);
+  Sample sample;
+  for (int i = 1; std::filesystem::exists(folder + "/" + std::to_string(i)); ++i) {
+    const std::string step = folder + "/" + std::to_string(i);
+    sample = QueriesSample(
+        {RowsIfThere(step + "/statements.rows"), RowsIfThere(step + "/databases.rows")}, totals);
+    const auto extension = RowsIfThere(step + "/extension.rows");
+    if (!extension) continue;
+    if (const auto query = StatementsQuery(*extension); !query.ok()) {
+      sample.errors.push_back(query.error());
+    }
   }
   return sample;
 }

@@ -60,7 +60,8 @@ TestPostgres::TestPostgres() : port_(FreePort()) {
   Configure(fmt::format(
       "listen_addresses='127.0.0.1'\nunix_socket_directories='{}'\nfsync=off\n"
       "synchronous_commit=off\nfull_page_writes=off\nshared_buffers=32MB\nwal_level=replica\n"
-      "max_wal_senders=6\nmax_replication_slots=6\nhot_standby=on\nautovacuum=off\nport={}\n",
+      "max_wal_senders=6\nmax_replication_slots=6\nhot_standby=on\nautovacuum=off\nport={}\n"
+      "shared_preload_libraries=pg_stat_statements\n",
       dir_.path(), port_));
   const std::string hba = ReadFile(data() + "/pg_hba.conf");
   std::ofstream(data() + "/pg_hba.conf") << "host all walled 127.0.0.1/32 scram-sha-256\n" << hba;

@@ -1,0 +1,256 @@
+#include "collectors/queries.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "collectors/foreign_text.h"
+#include "collectors/postgres_source.h"
+
+namespace tierwatch {
+namespace {
+
+using prometheus::MetricType;
+
+constexpr MetricInfo Statement(std::string_view name, std::string_view help) {
+  return {name, MetricType::Counter, help, {"database", "queryid"}};
+}
+constexpr MetricInfo Database(std::string_view name, std::string_view help) {
+  return {name, MetricType::Counter, help, {"database"}};
+}
+
+struct Column {
+  std::string_view name;
+  MetricInfo metric;
+};
+// In the order of StatementCost. What has no name of its own is queryid="other", counted from the
+// first sampling on.
+constexpr std::array<Column, 5> kStatementColumns{{
+    {"calls", Statement("tierwatch_query_calls_total",
+                        "Executions of a statement; queryid=\"other\" sums all that are not shown, "
+                        "from the first sampling on.")},
+    {"seconds", Statement("tierwatch_query_duration_seconds_total",
+                          "Time that executions of a statement took.")},
+    {"rows", Statement("tierwatch_query_rows_total", "Rows that a statement gave or changed.")},
+    {"blocks_hit", Statement("tierwatch_query_blocks_hit_total",
+                             "Blocks that a statement found in shared buffers.")},
+    {"blocks_read", Statement("tierwatch_query_blocks_read_total",
+                              "Blocks that a statement had to read into shared buffers.")},
+}};
+constexpr std::array<Column, 7> kDatabaseColumns{{
+    {"commits", Database("tierwatch_database_commits_total", "Transactions committed.")},
+    {"rollbacks", Database("tierwatch_database_rollbacks_total", "Transactions rolled back.")},
+    {"deadlocks", Database("tierwatch_database_deadlocks_total", "Deadlocks found.")},
+    {"temp_bytes", Database("tierwatch_database_temp_bytes_total",
+                            "Bytes that statements wrote to temporary files.")},
+    {"temp_files",
+     Database("tierwatch_database_temp_files_total", "Temporary files that statements made.")},
+    {"blocks_hit", Database("tierwatch_database_blocks_hit_total",
+                            "Blocks of a database found in shared buffers.")},
+    {"blocks_read", Database("tierwatch_database_blocks_read_total",
+                             "Blocks of a database read into shared buffers.")},
+}};
+
+constexpr std::array kMetrics{
+    kStatementColumns[0].metric, kStatementColumns[1].metric, kStatementColumns[2].metric,
+    kStatementColumns[3].metric, kStatementColumns[4].metric, kDatabaseColumns[0].metric,
+    kDatabaseColumns[1].metric,  kDatabaseColumns[2].metric,  kDatabaseColumns[3].metric,
+    kDatabaseColumns[4].metric,  kDatabaseColumns[5].metric,  kDatabaseColumns[6].metric};
+
+constexpr std::int64_t kDefaultTop = 20;
+constexpr std::int64_t kMostTop = 500;
+constexpr std::size_t kMostDatabases = 500;
+
+constexpr std::string_view kExtension =
+    "SELECT quote_ident(n.nspname) AS schema, e.extversion AS version, current_database() AS "
+    "database FROM pg_database d LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements' LEFT "
+    "JOIN pg_namespace n ON n.oid = e.extnamespace WHERE d.datname = current_database()";
+
+// (false): without it the server reads all texts from a file, and spills them to another.
+// The same statement of several roles, or on top and inside of functions, is one.
+constexpr std::string_view kStatements = R"(
+SELECT d.datname AS database, s.queryid, sum(s.calls) AS calls, sum(s.{1}) / 1000 AS seconds,
+  sum(s.rows) AS rows, sum(s.shared_blks_hit) AS blocks_hit, sum(s.shared_blks_read) AS blocks_read
+FROM {0}.pg_stat_statements(false) s LEFT JOIN pg_database d ON d.oid = s.dbid
+GROUP BY 1, 2)";
+
+constexpr std::string_view kDatabases = R"(
+SELECT d.datname AS database, s.xact_commit AS commits, s.xact_rollback AS rollbacks, s.deadlocks,
+  s.temp_bytes, s.temp_files, s.blks_hit AS blocks_hit, s.blks_read AS blocks_read
+FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid
+WHERE NOT d.datistemplate ORDER BY d.datname)";
+
+// "1.10" → {1, 10}.
+std::optional<std::pair<int, int>> ParseVersion(std::string_view text) {
+  int major = 0, minor = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, major);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, minor);
+  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
+  return std::pair(major, minor);
+}
+
+bool IsQueryId(std::string_view text) {
+  std::int64_t id = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
+Result<std::map<StatementKey, StatementCost>> ReadStatements(const Rows& rows) {
+  std::map<StatementKey, StatementCost> statements;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    const RowReader row(rows, i);
+    const auto& queryid = row.Raw("queryid");
+    if (!queryid) {
+      return Error{"statements of other roles are hidden: the role needs pg_monitor",
+                   Reason::kPrivileges};
+    }
+    if (!IsQueryId(*queryid)) {
+      return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
+    }
+    // The statements of databases that were dropped have no name for it: they are one.
+    StatementCost& cost = statements[{LabelText(row.Text("database")), *queryid}];
+    for (std::size_t k = 0; k < cost.size(); ++k) {
+      const auto value = row.Number(kStatementColumns[k].name);
+      if (!value || *value < 0) {
+        return Error{fmt::format("row {}: no {}", i + 1, kStatementColumns[k].name),
+                     Reason::kParse};
+      }
+      cost[k] += *value;
+    }
+  }
+  return statements;
+}
+
+void AddStatements(const StatementTotals& totals, FamilySet& families) {
+  const auto named = totals.Named();
+  for (std::size_t k = 0; k < kStatementColumns.size(); ++k) {
+    const MetricInfo& metric = kStatementColumns[k].metric;
+    for (const auto& [key, total] : named) {
+      families.Add(metric, {key.database, key.queryid}, total[k]);
+    }
+    families.Add(metric, {"", "other"}, totals.Others()[k]);
+  }
+}
+
+Result<void> AddDatabases(const Rows& rows, FamilySet& families) {
+  if (rows.rows.size() > kMostDatabases) {
+    return Error{
+        fmt::format("{} databases, over the limit of {}", rows.rows.size(), kMostDatabases),
+        Reason::kLimit};
+  }
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    const RowReader row(rows, i);
+    const std::string database = LabelText(row.Text("database"));
+    if (database.empty() || !seen.insert(database).second) {
+      return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
+    }
+    for (const Column& column : kDatabaseColumns) {
+      const auto value = row.Number(column.name);
+      if (value && *value >= 0) families.Add(column.metric, {database}, *value);
+    }
+  }
+  return {};
+}
+
+class Queries final : public Collector {
+ public:
+  Queries(std::shared_ptr<PostgresServer> server, std::size_t top)
+      : server_(std::move(server)), totals_(top) {}
+
+  Sample Collect(const SampleContext& context) override {
+    Result<PostgresSession> session = server_->Open(CallOf(context));
+    if (!session.ok()) return Sample::Down(std::move(session).error());
+    std::vector<Error> errors;
+    QueriesReading reading;
+    reading.databases = Ask(*session, DatabasesQuery(), "pg_stat_database", errors);
+    reading.statements = AskStatements(*session, errors);
+    Sample sample = QueriesSample(reading, totals_);
+    sample.up = reading.databases || reading.statements;
+    errors.insert(errors.end(), sample.errors.begin(), sample.errors.end());
+    sample.errors = std::move(errors);
+    return sample;
+  }
+
+ private:
+  static std::optional<Rows> AskStatements(PostgresSession& session, std::vector<Error>& errors) {
+    const auto extension = Ask(session, StatementsExtensionQuery(), "pg_stat_statements", errors);
+    if (!extension) return std::nullopt;
+    Result<std::string> query = StatementsQuery(*extension);
+    if (query.ok()) return Ask(session, *query, "pg_stat_statements", errors);
+    errors.push_back(std::move(query).error());
+    return std::nullopt;
+  }
+
+  const std::shared_ptr<PostgresServer> server_;
+  StatementTotals totals_;
+};
+
+}  // namespace
+
+std::span<const MetricInfo> QueriesMetrics() { return kMetrics; }
+
+std::string StatementsExtensionQuery() { return std::string(kExtension); }
+
+Result<std::string> StatementsQuery(const Rows& extension) {
+  if (extension.rows.size() != 1) return Error{"no answer about the extension", Reason::kParse};
+  const RowReader row(extension, 0);
+  const auto& text = row.Raw("version");
+  if (!text) {
+    return Error{
+        fmt::format("pg_stat_statements is not in the database \"{}\": CREATE EXTENSION "
+                    "pg_stat_statements",
+                    LabelText(row.Text("database")))};
+  }
+  const auto version = ParseVersion(*text);
+  if (!version) {
+    return Error{"pg_stat_statements: unknown version " + LabelText(*text), Reason::kParse};
+  }
+  // 1.8 (PostgreSQL 13) split planning from execution.
+  return fmt::format(fmt::runtime(kStatements), row.Text("schema"),
+                     *version < std::pair(1, 8) ? "total_time" : "total_exec_time");
+}
+
+std::string DatabasesQuery() { return std::string(kDatabases); }
+
+Sample QueriesSample(const QueriesReading& reading, StatementTotals& totals) {
+  Sample sample;
+  FamilySet families;
+  if (reading.statements) {
+    const auto statements = ReadStatements(*reading.statements);
+    if (statements.ok()) {
+      totals.Update(*statements);
+      AddStatements(totals, families);
+    } else {
+      sample.errors.push_back(Error(statements.error()).In("pg_stat_statements"));
+    }
+  }
+  if (reading.databases) {
+    Result<void> added = AddDatabases(*reading.databases, families);
+    if (!added.ok()) sample.errors.push_back(std::move(added).error().In("pg_stat_database"));
+  }
+  sample.families = std::move(families).Take();
+  return sample;
+}
+
+CollectorEntry ReadQueries(YamlMap& entry, std::string_view, CollectorResources& resources) {
+  const std::int64_t top = entry.Int("top").value_or(kDefaultTop);
+  if (top < 0 || top > kMostTop) {
+    entry.diagnostics().Add(entry.Where("top"), fmt::format("top: expected 0 to {}", kMostTop));
+  }
+  return ReadServerEntry(entry, resources,
+                         [top = static_cast<std::size_t>(std::clamp<std::int64_t>(
+                              top, 0, kMostTop))](std::shared_ptr<PostgresServer> server) {
+                           return std::make_unique<Queries>(std::move(server), top);
+                         });
+}
+
+}  // namespace tierwatch

@@ -1,0 +1,38 @@
+// The collector `queries`: what PostgreSQL's heaviest statements and the rest cost, and the totals
+// of its databases.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "collectors/client/postgres_client.h"
+#include "collectors/collector.h"
+#include "collectors/statement_totals.h"
+
+namespace tierwatch {
+
+std::span<const MetricInfo> QueriesMetrics();
+CollectorEntry ReadQueries(YamlMap& entry, std::string_view service, CollectorResources& resources);
+
+/// One row: where pg_stat_statements is in the session's database, and its version; NULL where it
+/// is missing. Its columns follow the extension's version, not the server's: an upgraded server
+/// keeps the old extension until somebody updates it.
+std::string StatementsExtensionQuery();
+/// The query that fits that row. Errors: kOther where the extension is missing,
+/// kParse for a version that makes no sense.
+Result<std::string> StatementsQuery(const Rows& extension);
+/// One row for each database but templates; from PostgreSQL 12 on.
+std::string DatabasesQuery();
+
+/// What was read; what could not be is absent.
+struct QueriesReading {
+  std::optional<Rows> statements, databases;
+};
+
+/// The families of a reading, `totals` brought up to date by it. Where other roles' statements are
+/// hidden (kPrivileges), statements are left out as a whole.
+Sample QueriesSample(const QueriesReading& reading, StatementTotals& totals);
+
+}  // namespace tierwatch

@@ -1,0 +1,154 @@
+// The collector `pool` against a real PostgreSQL whose clients the test is itself.
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+
+#include <memory>
+#include <thread>
+
+#include "collectors/pool.h"
+#include "tests/support/collect.h"
+#include "tests/support/postgres_server.h"
+
+namespace tierwatch {
+namespace {
+
+struct Finish {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using Client = std::unique_ptr<PGconn, Finish>;
+
+class PoolLive : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!HasPostgres()) return;
+    postgres_ = new TestPostgres;
+    postgres_->Sql(
+        "CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; CREATE TABLE orgs (n int)");
+  }
+  static void TearDownTestSuite() {
+    delete postgres_;
+    postgres_ = nullptr;
+  }
+  void SetUp() override {
+    if (postgres_ == nullptr) GTEST_SKIP() << "PostgreSQL's server is not installed";
+  }
+  static Target Make(const std::string& role) {
+    return MakeTarget(&ReadPool, "targets: [\"" + postgres_->url(role) + "\"]");
+  }
+  static Client Connect() {
+    Client client(PQconnectdb(postgres_->url().c_str()));
+    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
+    return client;
+  }
+  static Client After(const char* sql) {
+    Client client = Connect();
+    PQclear(PQexec(client.get(), sql));
+    return client;
+  }
+
+  static TestPostgres* postgres_;
+  SystemClock clock_;
+};
+TestPostgres* PoolLive::postgres_ = nullptr;
+
+double Count(const Sample& sample, const std::string& state) {
+  return ValueOf(sample, "tierwatch_pool_connections", {state}).value_or(-1);
+}
+
+double Value(const Sample& sample, const std::string& metric) {
+  return ValueOf(sample, "tierwatch_pool_" + metric).value_or(-1);
+}
+
+TEST_F(PoolLive, SeesEveryClientInItsState) {
+  const Target target = Make("watcher");
+  EXPECT_EQ(target.name, postgres_->name());
+  Sample sample = CollectOnce(target, clock_);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(Count(sample, "active"), 1);  // the one that asks
+  EXPECT_EQ(Count(sample, "idle_in_transaction"), 0);
+  EXPECT_EQ(Value(sample, "oldest_transaction_seconds"), 0);
+  EXPECT_EQ(Value(sample, "connections_max"), 100);  // PostgreSQL's defaults
+  EXPECT_EQ(Value(sample, "connections_reserved"), 3);
+
+  const SteadyTime begun = clock_.Steady();
+  const Client holder = After("BEGIN; LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE");
+  const Client failed = After("BEGIN; SELECT 1 / 0");
+  const Client idle = Connect();
+  const Client waiter = Connect();
+  ASSERT_EQ(PQsendQuery(waiter.get(), "SELECT count(*) FROM orgs"), 1);
+  ASSERT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock_);
+    return Value(sample, "lock_waiters") == 1 && Count(sample, "idle") == 1;
+  })) << Value(sample, "lock_waiters")
+      << " wait, " << Count(sample, "idle") << " idle";
+  EXPECT_EQ(Count(sample, "active"), 2);
+  EXPECT_EQ(Count(sample, "idle_in_transaction"), 1);
+  EXPECT_EQ(Count(sample, "idle_in_transaction_aborted"), 1);
+
+  std::this_thread::sleep_for(Millis{300});
+  sample = CollectOnce(target, clock_);
+  const double age = std::chrono::duration<double>(clock_.Steady() - begun).count();
+  EXPECT_GE(Value(sample, "oldest_transaction_seconds"), 0.3);
+  EXPECT_LE(Value(sample, "oldest_transaction_seconds"), age);
+  EXPECT_GE(Value(sample, "oldest_idle_in_transaction_seconds"), 0.3);
+  EXPECT_LE(Value(sample, "oldest_idle_in_transaction_seconds"), age);
+}
+
+// A replica's sender has a slot of its own kind: it takes no client's place.
+TEST_F(PoolLive, ReplicasAreNoClients) {
+  const TestPostgres replica(*postgres_, "follower", false);
+  const Target target = Make("watcher");
+  ASSERT_TRUE(WaitUntil([] {
+    return postgres_->Sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") ==
+           "1";
+  }));
+  Sample sample;
+  EXPECT_TRUE(WaitUntil([&] {  // until the clients of before have left
+    sample = CollectOnce(target, clock_);
+    double clients = 0;
+    for (const auto& family : sample.families) {
+      if (family.name != "tierwatch_pool_connections") continue;
+      for (const auto& metric : family.metric) clients += metric.gauge.value;
+    }
+    return clients == 1;
+  }));
+  const Target on_replica = MakeTarget(&ReadPool, "targets: [\"" + replica.url() + "\"]");
+  sample = CollectOnce(on_replica, clock_);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(Count(sample, "active"), 1);
+}
+
+TEST_F(PoolLive, WithoutRightsThereAreTheLimitsAndAReason) {
+  const Client other = Connect();
+  const Sample sample = CollectOnce(Make("plain"), clock_);
+  EXPECT_TRUE(sample.up);
+  EXPECT_TRUE(HasError(sample, Reason::kPrivileges)) << ErrorsOf(sample);
+  EXPECT_EQ(Value(sample, "connections_max"), 100);
+  EXPECT_EQ(Count(sample, "active"), -1);
+  EXPECT_EQ(Value(sample, "oldest_transaction_seconds"), -1);
+}
+
+TEST_F(PoolLive, AnUnreachableServerIsDown) {
+  const Target target =
+      MakeTarget(&ReadPool, "targets: [\"postgresql://tw@127.0.0.1:1/postgres\"]");
+  const Sample sample = CollectOnce(target, clock_);
+  EXPECT_FALSE(sample.up);
+  EXPECT_TRUE(sample.families.empty());
+  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
+}
+
+// Its console speaks another language; see what is behind it instead.
+TEST(Pool, PgBouncersConsoleIsRefused) {
+  Diagnostics diagnostics;
+  const auto node =
+      YamlNode::Parse("targets: [\"pgbouncer://tw@127.0.0.1:6432\"]", "entry.yml", diagnostics);
+  ASSERT_TRUE(node);
+  YamlMap map(*node, "entry", diagnostics);
+  CollectorResources resources;
+  EXPECT_TRUE(ReadPool(map, "orgs", resources).addresses.empty());
+  EXPECT_NE(diagnostics.ToString().find("pgbouncer://"), std::string::npos)
+      << diagnostics.ToString();
+}
+
+}  // namespace
+}  // namespace tierwatch

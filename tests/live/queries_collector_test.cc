@@ -1,0 +1,157 @@
+// The collector `queries` against a real pg_stat_statements; values by counting what the test ran.
+#include <gtest/gtest.h>
+
+#include "collectors/queries.h"
+#include "tests/support/collect.h"
+#include "tests/support/postgres_server.h"
+
+namespace tierwatch {
+namespace {
+
+class QueriesLive : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!HasPostgres()) return;
+    postgres_ = new TestPostgres;
+    postgres_->Sql(
+        "CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher; CREATE TABLE orgs (n int); "
+        "CREATE SCHEMA \"odd schema\"; "
+        "GRANT USAGE ON SCHEMA \"odd schema\" TO watcher");
+    postgres_->Sql("CREATE DATABASE bare");
+  }
+  static void TearDownTestSuite() {
+    delete postgres_;
+    postgres_ = nullptr;
+  }
+  void SetUp() override {
+    if (postgres_ == nullptr) GTEST_SKIP() << "PostgreSQL's server is not installed";
+    postgres_->Sql("DROP EXTENSION IF EXISTS pg_stat_statements");
+  }
+  static void CreateExtension(const std::string& more = "") {
+    postgres_->Sql("CREATE EXTENSION pg_stat_statements " + more);
+  }
+  static Target Make(const std::string& role, const std::string& more = "") {
+    return MakeTarget(&ReadQueries, "targets: [\"" + postgres_->url(role) + "\"]\n" + more);
+  }
+  // The server's own name of a statement.
+  static std::string IdOf(const std::string& text) {
+    return postgres_->Sql("SELECT DISTINCT queryid FROM pg_stat_statements WHERE query = '" + text +
+                          "'");
+  }
+  static double Total(const Sample& sample, const std::string& metric, const std::string& label) {
+    return ValueOf(sample, "tierwatch_" + metric + "_total", {label}).value_or(-1);
+  }
+
+  static TestPostgres* postgres_;
+  SystemClock clock_;
+};
+TestPostgres* QueriesLive::postgres_ = nullptr;
+
+TEST_F(QueriesLive, CountsWhatRan) {
+  CreateExtension("SCHEMA \"odd schema\"");
+  postgres_->Sql("SELECT \"odd schema\".pg_stat_statements_reset()");
+  postgres_->Sql("INSERT INTO orgs SELECT generate_series(1, 1000)");
+  postgres_->Sql("SELECT pg_sleep(0.2)");
+  postgres_->Sql("SET ROLE plain; SELECT pg_sleep(0.1)");  // the same statement of another role
+  const Target target = Make("watcher");
+  EXPECT_EQ(target.name, postgres_->name());
+  const Sample sample = CollectOnce(target, clock_);
+  EXPECT_TRUE(sample.up);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  const auto id = [](const std::string& text) {
+    return postgres_->Sql(
+        "SELECT DISTINCT queryid FROM \"odd schema\".pg_stat_statements WHERE "
+        "query = '" +
+        text + "'");
+  };
+  const std::string sleep = id("SELECT pg_sleep($1)");
+  EXPECT_EQ(Total(sample, "query_calls", sleep), 2);
+  EXPECT_EQ(Total(sample, "query_rows", sleep), 2);
+  EXPECT_GE(Total(sample, "query_duration_seconds", sleep), 0.3);
+  EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 2);
+  const std::string insert = id("INSERT INTO orgs SELECT generate_series($1, $2)");
+  EXPECT_EQ(Total(sample, "query_rows", insert), 1000);
+  EXPECT_EQ(Total(sample, "query_blocks_hit", insert) + Total(sample, "query_blocks_read", insert),
+            std::stod(postgres_->Sql(
+                "SELECT shared_blks_hit + shared_blks_read FROM \"odd schema\".pg_stat_statements "
+                "WHERE queryid = " +
+                insert)));
+  EXPECT_EQ(Total(sample, "query_calls", "other"), 0);
+}
+
+// PostgreSQL 15's library still speaks 1.7, as after an upgrade without ALTER EXTENSION UPDATE.
+TEST_F(QueriesLive, TheExtensionsVersionDecidesNotTheServers) {
+  for (const char* version : {"1.7", "1.8", "1.9", "1.10"}) {
+    postgres_->Sql("DROP EXTENSION IF EXISTS pg_stat_statements");
+    postgres_->Sql("CREATE EXTENSION pg_stat_statements VERSION '1.4'");
+    postgres_->Sql(std::string("ALTER EXTENSION pg_stat_statements UPDATE TO '") + version + "'");
+    postgres_->Sql("SELECT pg_stat_statements_reset()");
+    postgres_->Sql("SELECT pg_sleep(0.05)");
+    const Sample sample = CollectOnce(Make("watcher"), clock_);
+    EXPECT_EQ(ErrorsOf(sample), "") << version;
+    const std::string sleep = IdOf("SELECT pg_sleep($1)");
+    EXPECT_EQ(Total(sample, "query_calls", sleep), 1) << version;
+    EXPECT_GE(Total(sample, "query_duration_seconds", sleep), 0.05) << version;
+    EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 1) << version;
+  }
+}
+
+TEST_F(QueriesLive, TheRestIsOneAndGrowsByWhatItDid) {
+  CreateExtension();
+  postgres_->Sql("SELECT pg_stat_statements_reset()");
+  postgres_->Sql("SELECT pg_sleep(0.5)");
+  postgres_->Sql("SELECT count(*) FROM orgs");
+  const Target target = Make("watcher", "top: 1");
+  Sample sample = CollectOnce(target, clock_);
+  const std::string sleep = IdOf("SELECT pg_sleep($1)");
+  EXPECT_EQ(Total(sample, "query_calls", sleep), 1);
+  EXPECT_EQ(Total(sample, "query_calls", "other"), 0);
+  const auto others = [&] { return Total(CollectOnce(target, clock_), "query_calls", "other"); };
+  others();  // IdOf's own statement is in it
+  const double before = others();
+  const double after = others();  // what one sampling asks is in the next one's sum
+  EXPECT_GT(after, before);
+  for (int i = 0; i < 5; ++i) postgres_->Sql("SELECT count(*) FROM orgs");
+  sample = CollectOnce(target, clock_);
+  const double last = Total(sample, "query_calls", "other");
+  EXPECT_EQ(last, after + (after - before) + 5);
+  EXPECT_EQ(Total(sample, "query_calls", sleep), 1);
+  postgres_->Sql("SELECT pg_stat_statements_reset()");
+  EXPECT_GE(others(), last);
+}
+
+TEST_F(QueriesLive, DatabasesCountWithoutTheExtension) {
+  const double commits = std::stod(
+      postgres_->Sql("SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'"));
+  const Sample sample = CollectOnce(Make("watcher"), clock_);
+  EXPECT_TRUE(sample.up);
+  EXPECT_EQ(ErrorsOf(sample),
+            "pg_stat_statements is not in the database \"postgres\": CREATE EXTENSION "
+            "pg_stat_statements\n");
+  EXPECT_EQ(Total(sample, "query_calls", "other"), -1);
+  EXPECT_GE(Total(sample, "database_commits", "postgres"), commits);
+  EXPECT_EQ(Total(sample, "database_deadlocks", "bare"), 0);
+  EXPECT_EQ(Total(sample, "database_commits", "template0"), -1);
+}
+
+TEST_F(QueriesLive, WithoutRightsStatementsAreLeftOutAsAWhole) {
+  CreateExtension();
+  postgres_->Sql("SELECT 1");
+  const Sample sample = CollectOnce(Make("plain"), clock_);
+  EXPECT_TRUE(sample.up);
+  EXPECT_TRUE(HasError(sample, Reason::kPrivileges)) << ErrorsOf(sample);
+  EXPECT_EQ(Total(sample, "query_calls", "other"), -1);
+  EXPECT_GT(Total(sample, "database_commits", "postgres"), 0);
+}
+
+TEST_F(QueriesLive, AnUnreachableServerIsDown) {
+  const Target target =
+      MakeTarget(&ReadQueries, "targets: [\"postgresql://tw@127.0.0.1:1/postgres\"]");
+  const Sample sample = CollectOnce(target, clock_);
+  EXPECT_FALSE(sample.up);
+  EXPECT_TRUE(sample.families.empty());
+  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
+}
+
+}  // namespace
+}  // namespace tierwatch

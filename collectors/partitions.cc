@@ -21,8 +21,8 @@ constexpr MetricInfo Gauge(std::string_view name, std::string_view help) {
   return {name, MetricType::Gauge, help, {"database", "schema", "table"}};
 }
 constexpr MetricInfo kCount = Gauge(
-    "tierwatch_partition_count", "Direct partitions of a partitioned table, its default included.");
-constexpr MetricInfo kSubpartitioned = Gauge("tierwatch_partition_subpartitioned_count",
+    "tierwatch_partitions", "Direct partitions of a partitioned table, its default included.");
+constexpr MetricInfo kSubpartitioned = Gauge("tierwatch_partitions_subpartitioned",
                                              "Direct partitions that are partitioned themselves.");
 constexpr MetricInfo kDetachPending =
     Gauge("tierwatch_partition_detach_pending",
@@ -63,7 +63,7 @@ constexpr MetricInfo kSkew = Gauge("tierwatch_partition_skew_ratio",
                                    "Estimated rows of the leaf partition with most, over the mean "
                                    "of all leaves; absent without rows.");
 constexpr MetricInfo kUnanalyzed =
-    Gauge("tierwatch_partition_unanalyzed_count", "Leaf partitions that were never analysed.");
+    Gauge("tierwatch_partitions_unanalyzed", "Leaf partitions that were never analysed.");
 constexpr MetricInfo kInserts{"tierwatch_partition_inserts_total",
                               MetricType::Counter,
                               "Rows inserted into all leaf partitions, by the server's statistics.",

@@ -272,7 +272,7 @@ std::string RenderReplicas(const OverviewSource& source) {
 
 std::string RenderPartitions(const OverviewSource& source) {
   Table tables(source, {"service", "schema", "table"});
-  tables.Column("count", "max by (service, schema, table) (tierwatch_partition_count)", true);
+  tables.Column("count", "max by (service, schema, table) (tierwatch_partitions)", true);
   tables.Column("runway", "min by (service, schema, table) (tierwatch_partition_runway_seconds)");
   tables.Column("rows", "max by (service, schema, table) (tierwatch_partition_rows_estimate)");
   tables.Column("bytes",

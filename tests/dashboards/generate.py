@@ -303,7 +303,7 @@ def database_performance():
                 graph("Rows inserted", "Per second into each partitioned table, by its partitions' own counters.",
                       [target(total("tierwatch_partition_inserts_total", parent), legend)], "ops", min=0),
                 table("Partitioned tables", "Counts, sizes and what is wrong with them.", [
-                    ("Partitions", f"max {parent}({metric('tierwatch_partition_count')})", None, None),
+                    ("Partitions", f"max {parent}({metric('tierwatch_partitions')})", None, None),
                     ("Runway", f"min {parent}({metric('tierwatch_partition_runway_seconds')})", "dtdurations", None),
                     ("Rows", f"max {parent}({metric('tierwatch_partition_rows_estimate')})", None, None),
                     ("Size", f"max {parent}({metric('tierwatch_partition_size_estimate_bytes')})", "bytes", None),
@@ -312,7 +312,7 @@ def database_performance():
                     ("Default has rows", f"max {parent}({metric('tierwatch_partition_default_has_rows')})", None, YES_NO)]),
                 graph("Partitions: claimed and counted", "What the backend says, beside what the catalogue holds.",
                       [target(f"sum by (service) ({metric('tierwatch_backend_reported_partitions')})", "{{service}} claims"),
-                       target(f"sum by (service) ({metric('tierwatch_partition_count')})", "{{service}} holds")], min=0),
+                       target(f"sum by (service) ({metric('tierwatch_partitions')})", "{{service}} holds")], min=0),
                 bars("Largest tables", "Estimated bytes of all partitions of a table.",
                      [target(f"topk(10, {metric('tierwatch_partition_size_estimate_bytes')})", legend, "instant")], "bytes",
                      steps(("blue", None))),

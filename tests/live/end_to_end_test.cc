@@ -217,7 +217,7 @@ TEST_F(EndToEnd, PrometheusSeesWhatTierwatchShowsAndThePhoneIsTold) {
   EXPECT_GT(shown.size(), 200u);
   EXPECT_EQ(shown, seen);
 
-  for (const char* expr : {"sum(tierwatch_partition_count)", "sum by (le) (tierwatch_target_up)",
+  for (const char* expr : {"sum(tierwatch_partitions)", "sum by (le) (tierwatch_target_up)",
                            "count(tierwatch_target_up == 1)"}) {
     EXPECT_EQ(Value(port_, expr), Value(prometheus_port_, expr)) << expr;
   }

@@ -96,8 +96,8 @@ TEST_F(PartitionsLive, SizesAreTheServersOwn) {
 
 TEST_F(PartitionsLive, GlobsChooseTables) {
   const Sample sample = CollectOnce(Make("tw", "tables: [\"public.orgs*\"]"), clock_);
-  EXPECT_TRUE(ValueOf(sample, "tierwatch_partition_count", {"orgs_0"}));
-  EXPECT_FALSE(ValueOf(sample, "tierwatch_partition_count", {"events"}));
+  EXPECT_TRUE(ValueOf(sample, "tierwatch_partitions", {"orgs_0"}));
+  EXPECT_FALSE(ValueOf(sample, "tierwatch_partitions", {"events"}));
 }
 
 TEST_F(PartitionsLive, WithoutRightsTheCatalogsStillTell) {
@@ -122,7 +122,7 @@ TEST_F(PartitionsLive, AnAccessExclusiveLockHoldsNothingUp) {
   postgres_->Sql(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'");
   EXPECT_LT(took, Millis{1'000});
-  EXPECT_EQ(ValueOf(sample, "tierwatch_partition_count", {"events"}), 4);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_partitions", {"events"}), 4);
   EXPECT_EQ(ValueOf(sample, "tierwatch_partition_gaps", {"events"}), 1);
   EXPECT_FALSE(ValueOf(sample, "tierwatch_partition_default_has_rows", {"events"}));
   EXPECT_TRUE(HasError(sample, Reason::kLock)) << ErrorsOf(sample);

@@ -19,6 +19,8 @@ struct Floor {
   int total;
 };
 
+void PrintTo(const Floor& floor, std::ostream* out) { *out << floor.file; }
+
 constexpr Floor kFloors[] = {
     {"aggregators", 160, 160},
     {"at_modifier", 78, 78},

@@ -34,7 +34,10 @@ class ReplicasLive : public ::testing::Test {
     return MakeTarget(&ReadReplicas, "primary: \"" + primary_->url(role) + "\"\nreplicas: [\"" +
                                          replica_->url(role) + "\"]\nexpected_replicas: 2\n");
   }
-  static void Write() { primary_->Sql("INSERT INTO t SELECT generate_series(1, 1000)"); }
+  // Flushed when it returns, so that the log position has moved.
+  static void Write() {
+    primary_->Sql("SET synchronous_commit = local; INSERT INTO t SELECT generate_series(1, 1000)");
+  }
   static bool CaughtUp() {
     const std::string lsn = primary_->Sql("SELECT pg_current_wal_flush_lsn()");
     return WaitUntil(

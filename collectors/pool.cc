@@ -7,7 +7,10 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "base/http_client.h"
+#include "collectors/pgbouncer_pools.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -131,7 +134,14 @@ class Pool final : public Collector {
 
 }  // namespace
 
-std::span<const MetricInfo> PoolMetrics() { return kMetrics; }
+std::span<const MetricInfo> PoolMetrics() {
+  static const std::vector<MetricInfo> kAll = [] {
+    std::vector<MetricInfo> all(kMetrics.begin(), kMetrics.end());
+    all.insert(all.end(), PgBouncerMetrics().begin(), PgBouncerMetrics().end());
+    return all;
+  }();
+  return kAll;
+}
 
 std::string PoolQuery() { return std::string(kQuery); }
 
@@ -163,9 +173,21 @@ Sample PoolSample(const Rows& rows) {
 }
 
 CollectorEntry ReadPool(YamlMap& entry, std::string_view, CollectorResources& resources) {
-  return ReadServerEntry(entry, resources, [](std::shared_ptr<PostgresServer> server) {
-    return std::make_unique<Pool>(std::move(server));
-  });
+  const Secret password = ReadSecret(entry, "password");
+  CollectorEntry read;
+  read.addresses = ReadTargets(entry, {"postgresql", "postgres", "pgbouncer"});
+  read.make = [password,
+               servers = SharedServers(resources)](const std::string& url) -> Result<Target> {
+    if (url.starts_with("pgbouncer://")) {
+      auto address = ParsePgBouncerAddress(url);
+      if (!address.ok()) return std::move(address).error();
+      return Target{address->Name(), MakePgBouncer(*address, password)};
+    }
+    auto server = FindServer(*servers, url, password);
+    if (!server.ok()) return std::move(server).error();
+    return Target{(*server)->address().Name(), std::make_unique<Pool>(*server)};
+  };
+  return read;
 }
 
 }  // namespace tierwatch

@@ -1,5 +1,5 @@
 // The collector `pool`: PostgreSQL's client connections by state against their limit, the oldest
-// transactions, and who waits for a lock.
+// transactions, and who waits for a lock; PgBouncer's pools (collectors/pgbouncer_pools.h).
 #pragma once
 
 #include <span>

@@ -30,4 +30,8 @@ struct PostgresAddress {
 /// password.
 Result<PostgresAddress> ParsePostgresAddress(std::string_view url);
 
+/// The console of a PgBouncer: `pgbouncer://[user@]host[:port][?keyword=value…]`; its database is
+/// always "pgbouncer", its port 6432 where absent.
+Result<PostgresAddress> ParsePgBouncerAddress(std::string_view url);
+
 }  // namespace tierwatch

@@ -7,7 +7,7 @@
 #include <exception>
 #include <utility>
 
-#include "base/duration.h"
+#include "collectors/client/postgres_connect.h"
 #include "collectors/client/postgres_connection.h"
 #include "collectors/client/socket_watchdog.h"
 
@@ -56,13 +56,6 @@ Result<Rows> ToRows(const pqxx::result& result, const PostgresCall& call) {
   return rows;
 }
 
-std::string OneLine(std::string_view text) {
-  text = text.substr(0, text.find('\n'));
-  constexpr std::string_view kNoise = "ERROR:  ";
-  if (text.starts_with(kNoise)) text.remove_prefix(kNoise.size());
-  return std::string(text);
-}
-
 }  // namespace
 
 // Lets one session at a time in. A mutex would do, had it a wait with both a deadline and a stop
@@ -103,17 +96,7 @@ struct PostgresSession::State {
 
   // What a broken connection means: our own watchdog's doing, or the server's.
   Error Broken(std::string_view text) const {
-    switch (watchdog->verdict()) {
-      case SocketWatchdog::Verdict::kTimeout:
-        return {fmt::format("timed out after {}", FormatDuration(timeout)), Reason::kTimeout};
-      case SocketWatchdog::Verdict::kStopped:
-        return {"cancelled", Reason::kOther};
-      case SocketWatchdog::Verdict::kTooMuch:
-        return {fmt::format("over {} bytes of rows", call.max_bytes), Reason::kLimit};
-      case SocketWatchdog::Verdict::kNone:
-        break;
-    }
-    return {"the connection broke: " + OneLine(text), Reason::kConnect};
+    return BrokenConnection(watchdog->verdict(), timeout, call.max_bytes, text);
   }
 };
 
@@ -133,11 +116,11 @@ Result<Rows> PostgresSession::Query(std::string_view statement, Millis at_most) 
     return state_->Broken(exception.what());
   } catch (const pqxx::insufficient_privilege& exception) {
     // libpqxx 6 leaves the SQLSTATE out of the errors that have a class of their own.
-    return Error{OneLine(exception.what()), Reason::kPrivileges};
+    return Error{FirstLine(exception.what()), Reason::kPrivileges};
   } catch (const pqxx::sql_error& exception) {
-    return Error{OneLine(exception.what()), ReasonOfSqlState(exception.sqlstate())};
+    return Error{FirstLine(exception.what()), ReasonOfSqlState(exception.sqlstate())};
   } catch (const std::exception& exception) {
-    return Error{OneLine(exception.what()), Reason::kOther};
+    return Error{FirstLine(exception.what()), Reason::kOther};
   }
 }
 
@@ -179,13 +162,7 @@ Result<void> PostgresServer::Connect(const PostgresCall& call) {
 }
 
 Result<void> PostgresServer::ConnectNow(const PostgresCall& call) {
-  std::string password = address_.password;
-  if (!password_.empty()) {
-    Result<std::string> secret = password_.Read();
-    if (!secret.ok()) return Error{secret.error().message, Reason::kAuth};
-    password = *std::move(secret);
-  }
-  auto opened = PostgresConnection::Open(address_, password, call);
+  auto opened = PostgresConnection::Open(address_, password_, call);
   if (!opened.ok()) return std::move(opened).error();
   connection_ = *std::move(opened);
   return {};

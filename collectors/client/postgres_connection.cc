@@ -1,102 +1,13 @@
 #include "collectors/client/postgres_connection.h"
 
-#include <fmt/format.h>
-#include <libpq-fe.h>
 #include <poll.h>
 
-#include <algorithm>
-#include <cctype>
 #include <utility>
+
+#include "collectors/client/postgres_connect.h"
 
 namespace tierwatch {
 namespace {
-
-constexpr Millis kStopInterval{50};  // how late a stop token may be seen while connecting
-
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using RawConnection = std::unique_ptr<PGconn, Finish>;
-
-RawConnection Start(const PostgresAddress& address, const std::string& password) {
-  std::vector<const char*> keywords, values;
-  const auto add = [&](const char* keyword, const char* value) {
-    keywords.push_back(keyword);
-    values.push_back(value);
-  };
-  // Keepalives find the peer that vanished while the connection was idle. Later keywords win: the
-  // URL's.
-  add("application_name", "tierwatch");
-  add("keepalives_idle", "30");
-  add("keepalives_interval", "10");
-  add("keepalives_count", "3");
-  for (const auto& [keyword, value] : address.options) add(keyword.c_str(), value.c_str());
-  if (!password.empty()) add("password", password.c_str());
-  add(nullptr, nullptr);
-  return RawConnection(PQconnectStartParams(keywords.data(), values.data(), 0));
-}
-
-// libpq has no accessor for the SQLSTATE of a failed connect; its verbose text holds it: "FATAL:
-// 28P01: …".
-std::string FindSqlState(std::string_view text) {
-  const auto is_state_char = [](unsigned char c) { return std::isdigit(c) || std::isupper(c); };
-  for (std::size_t at = text.find(":  "); at != std::string_view::npos;
-       at = text.find(":  ", at + 1)) {
-    const std::string_view state = text.substr(at + 3, 5);
-    if (state.size() == 5 && text.substr(at + 8, 1) == ":" &&
-        std::all_of(state.begin(), state.end(), is_state_char)) {
-      return std::string(state);
-    }
-  }
-  return "";
-}
-
-Error ConnectError(PGconn* connection) {
-  std::string text = PQerrorMessage(connection);
-  const std::string state = FindSqlState(text);
-  // From the second line on it is the place in the server's source.
-  text = text.substr(0, text.find('\n', text.find_first_not_of('\n')));
-  Reason reason = state.empty() ? Reason::kConnect : ReasonOfSqlState(state);
-  if (state.empty()) {
-    for (const char* word : {"SSL", "certificate", "TLS"}) {
-      if (text.find(word) != std::string::npos) reason = Reason::kTls;
-    }
-    if (PQconnectionNeedsPassword(connection)) reason = Reason::kAuth;
-  }
-  return Error{text.empty() ? "the connection failed" : text, reason};
-}
-
-// Waits until the socket is ready for what libpq wants. False at the deadline or when stopped.
-bool WaitFor(int socket, short events, const PostgresCall& call) {
-  while (!call.stop.stop_requested()) {
-    const auto left = std::chrono::duration_cast<Millis>(call.deadline - call.clock.Steady());
-    if (left.count() <= 0) return false;
-    pollfd ready{socket, events, 0};
-    if (::poll(&ready, 1, static_cast<int>(std::min(left, kStopInterval).count())) != 0)
-      return true;
-  }
-  return false;
-}
-
-Result<RawConnection> ConnectRaw(const PostgresAddress& address, const std::string& password,
-                                 const PostgresCall& call) {
-  RawConnection raw = Start(address, password);
-  if (raw == nullptr) return Error{"out of memory", Reason::kOther};
-  PQsetErrorVerbosity(raw.get(), PQERRORS_VERBOSE);
-  if (PQstatus(raw.get()) == CONNECTION_BAD) return ConnectError(raw.get());
-  // libpq's protocol: before the first PQconnectPoll it wants to write.
-  for (PostgresPollingStatusType wants = PGRES_POLLING_WRITING; wants != PGRES_POLLING_OK;
-       wants = PQconnectPoll(raw.get())) {
-    if (wants == PGRES_POLLING_FAILED) return ConnectError(raw.get());
-    const short events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    if (!WaitFor(PQsocket(raw.get()), events, call)) {
-      if (call.stop.stop_requested()) return Error{"cancelled", Reason::kOther};
-      return Error{"connecting timed out", Reason::kTimeout};
-    }
-  }
-  PQsetErrorVerbosity(raw.get(), PQERRORS_TERSE);
-  return raw;
-}
 
 #if PQXX_VERSION_MAJOR < 7
 // Hands libpqxx 6 a connection that is open already, once: asked again (that is its reconnecting)
@@ -138,9 +49,9 @@ PostgresConnection::PostgresConnection(std::unique_ptr<Adopted> adopted)
 PostgresConnection::~PostgresConnection() = default;
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(const PostgresAddress& address,
-                                                                     const std::string& password,
+                                                                     const Secret& secret,
                                                                      const PostgresCall& call) {
-  Result<RawConnection> raw = ConnectRaw(address, password, call);
+  Result<RawConnection> raw = ConnectPostgres(address, secret, call);
   if (!raw.ok()) return std::move(raw).error();
   try {
     auto adopted = std::make_unique<Adopted>(*std::move(raw));
@@ -162,17 +73,6 @@ bool PostgresConnection::IsAlive() const {
 pqxx::result PostgresConnection::Execute(const std::string& statements) {
   pqxx::nontransaction transaction(*adopted_);
   return transaction.exec(statements);
-}
-
-Reason ReasonOfSqlState(std::string_view state) {
-  if (state.starts_with("28")) return Reason::kAuth;
-  if (state == "57014") return Reason::kTimeout;
-  if (state == "55P03") return Reason::kLock;
-  if (state == "42501") return Reason::kPrivileges;
-  if (state.starts_with("08") || state.starts_with("57P") || state == "53300" || state == "3D000") {
-    return Reason::kConnect;
-  }
-  return Reason::kOther;
 }
 
 }  // namespace tierwatch

@@ -16,7 +16,7 @@ class PostgresConnection {
   /// libpqxx connects without a deadline of less than 2 s and without a way to stop it, so libpq
   /// does it step by step.
   static Result<std::unique_ptr<PostgresConnection>> Open(const PostgresAddress& address,
-                                                          const std::string& password,
+                                                          const Secret& secret,
                                                           const PostgresCall& call);
   ~PostgresConnection();
 
@@ -32,9 +32,5 @@ class PostgresConnection {
   explicit PostgresConnection(std::unique_ptr<Adopted> adopted);
   std::unique_ptr<Adopted> adopted_;
 };
-
-/// The reason of a SQLSTATE: 28xxx is kAuth, 57014 kTimeout, 55P03 kLock, 42501 kPrivileges, 08xxx,
-/// 53300, 57Pxx and 3D000 kConnect, every other one kOther.
-Reason ReasonOfSqlState(std::string_view state);
 
 }  // namespace tierwatch

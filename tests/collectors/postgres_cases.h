@@ -7,6 +7,7 @@
 #include <string>
 
 #include "collectors/partitions.h"
+#include "collectors/pgbouncer_pools.h"
 #include "collectors/pool.h"
 #include "collectors/postgres_source.h"
 #include "collectors/queries.h"
@@ -89,8 +90,11 @@ inline Sample ReplicasCase(const std::string& folder) {
   return sample;
 }
 
-/// connections.rows.
+/// connections.rows of a PostgreSQL; pools.rows and config.rows of a PgBouncer.
 inline Sample PoolCase(const std::string& folder) {
+  if (const auto pools = RowsIfThere(folder + "/pools.rows")) {
+    return PgBouncerSample(pools, RowsIfThere(folder + "/config.rows"));
+  }
   return PoolSample(ParseRows(ReadFile(folder + "/connections.rows")));
 }
 

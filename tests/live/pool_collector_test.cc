@@ -137,18 +137,5 @@ TEST_F(PoolLive, AnUnreachableServerIsDown) {
   EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
 }
 
-// Its console speaks another language; see what is behind it instead.
-TEST(Pool, PgBouncersConsoleIsRefused) {
-  Diagnostics diagnostics;
-  const auto node =
-      YamlNode::Parse("targets: [\"pgbouncer://tw@127.0.0.1:6432\"]", "entry.yml", diagnostics);
-  ASSERT_TRUE(node);
-  YamlMap map(*node, "entry", diagnostics);
-  CollectorResources resources;
-  EXPECT_TRUE(ReadPool(map, "orgs", resources).addresses.empty());
-  EXPECT_NE(diagnostics.ToString().find("pgbouncer://"), std::string::npos)
-      << diagnostics.ToString();
-}
-
 }  // namespace
 }  // namespace tierwatch

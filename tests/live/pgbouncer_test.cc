@@ -1,0 +1,151 @@
+// The collector `pool` against a real PgBouncer, whose clients the test is itself.
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "collectors/client/pgbouncer_console.h"
+#include "collectors/pool.h"
+#include "tests/support/collect.h"
+#include "tests/support/postgres_server.h"
+
+namespace tierwatch {
+namespace {
+
+constexpr const char* kProgram = "/usr/sbin/pgbouncer";
+
+struct Finish {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using Client = std::unique_ptr<PGconn, Finish>;
+
+// One server connection for all clients of `orgs`.
+class PgBouncerLive : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HasPostgres() || !std::filesystem::exists(kProgram)) {
+      GTEST_SKIP() << "PostgreSQL's server or PgBouncer is not installed";
+    }
+    postgres_ = std::make_unique<TestPostgres>();
+    port_ = FreePort();
+    const std::string users =
+        dir_.Write("users.txt", "\"watcher\" \"s3cret\"\n\"app\" \"apppass\"\n");
+    const std::string config = dir_.Write(
+        "pgbouncer.ini",
+        "[databases]\norgs = host=127.0.0.1 port=" + std::to_string(postgres_->port()) +
+            " dbname=postgres user=tw\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " +
+            std::to_string(port_) +
+            "\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = " + users +
+            "\nstats_users = watcher\npool_mode = transaction\ndefault_pool_size = 1\n"
+            "max_client_conn = 50\n");
+    // It reads both as the user that it changes to.
+    std::filesystem::permissions(dir_.path(), std::filesystem::perms(0755));
+    std::vector<std::string> command{kProgram};
+    if (::geteuid() == 0) command.insert(command.end(), {"-u", "postgres"});
+    command.push_back(config);
+    pgbouncer_ = std::make_unique<Process>(command);
+    ASSERT_TRUE(WaitForPort(port_)) << pgbouncer_->Output();
+  }
+
+  std::string Address(const std::string& user) const {
+    return user + "@127.0.0.1:" + std::to_string(port_);
+  }
+  Target Make(const std::string& user, const std::string& password) const {
+    return MakeTarget(&ReadPool,
+                      "targets: [\"pgbouncer://" + Address(user) + "\"]\npassword: " + password);
+  }
+  Client Connect() const {
+    Client client(PQconnectdb(("postgresql://" + Address("app:apppass") + "/orgs").c_str()));
+    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
+    return client;
+  }
+
+  std::unique_ptr<TestPostgres> postgres_;
+  TempDir dir_;
+  int port_ = 0;
+  std::unique_ptr<Process> pgbouncer_;
+  SystemClock clock_;
+};
+
+TEST_F(PgBouncerLive, SeesWhoWaitsForAServer) {
+  const Target target = Make("watcher", "s3cret");
+  EXPECT_EQ(target.name, "127.0.0.1:" + std::to_string(port_));
+  const Client holder = Connect();
+  PQclear(PQexec(holder.get(), "BEGIN"));
+  const Client waiter = Connect();
+  const SteadyTime begun = clock_.Steady();
+  ASSERT_EQ(PQsendQuery(waiter.get(), "SELECT 1"), 1);
+  Sample sample;
+  const auto value = [&](const std::string& metric, const std::vector<std::string>& labels = {}) {
+    return ValueOf(sample, "tierwatch_pool_" + metric, labels).value_or(-1);
+  };
+  ASSERT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock_);
+    return value("max_wait_seconds", {"orgs", "tw"}) > 0.2;
+  })) << ErrorsOf(sample);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(value("client_connections", {"orgs", "tw", "active"}), 1);
+  EXPECT_EQ(value("client_connections", {"orgs", "tw", "waiting"}), 1);
+  EXPECT_EQ(value("server_connections", {"orgs", "tw", "active"}), 1);
+  EXPECT_EQ(value("server_connections", {"orgs", "tw", "idle"}), 0);
+  EXPECT_LE(value("max_wait_seconds", {"orgs", "tw"}),
+            std::chrono::duration<double>(clock_.Steady() - begun).count());
+  EXPECT_EQ(value("client_connections_max"), 50);
+
+  PQclear(PQexec(holder.get(), "COMMIT"));
+  while (PGresult* result = PQgetResult(waiter.get())) PQclear(result);
+  sample = CollectOnce(target, clock_);
+  EXPECT_EQ(value("client_connections", {"orgs", "tw", "waiting"}), 0);
+  EXPECT_EQ(value("max_wait_seconds", {"orgs", "tw"}), 0);
+}
+
+TEST_F(PgBouncerLive, SaysWhyItIsNotLetIn) {
+  Sample sample = CollectOnce(Make("watcher", "wrong"), clock_);
+  EXPECT_FALSE(sample.up);
+  EXPECT_TRUE(HasError(sample, Reason::kAuth)) << ErrorsOf(sample);
+  sample = CollectOnce(Make("app", "apppass"), clock_);  // no stats_user
+  EXPECT_FALSE(sample.up);
+  EXPECT_TRUE(HasError(sample, Reason::kAuth)) << ErrorsOf(sample);
+  sample = CollectOnce(Make("nobody", "s3cret"), clock_);
+  EXPECT_TRUE(HasError(sample, Reason::kAuth)) << ErrorsOf(sample);
+  pgbouncer_->Stop();
+  sample = CollectOnce(Make("watcher", "s3cret"), clock_);
+  EXPECT_FALSE(sample.up);
+  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
+}
+
+TEST_F(PgBouncerLive, AFrozenOneIsKnownAtTheDeadline) {
+  const auto address = ParsePgBouncerAddress("pgbouncer://" + Address("watcher"));
+  ASSERT_TRUE(address.ok());
+  const SteadyTime start = clock_.Steady();
+  auto console =
+      PgBouncerConsole::Open(*address, {"s3cret", ""}, {clock_, start + Millis{1'000}, {}});
+  ASSERT_TRUE(console.ok()) << console.error().message;
+  pgbouncer_->Signal(SIGSTOP);
+  const auto rows = console->Ask("SHOW POOLS");
+  ASSERT_FALSE(rows.ok());
+  EXPECT_EQ(rows.error().reason, Reason::kTimeout) << rows.error().message;
+  const auto took = clock_.Steady() - start;
+  EXPECT_GE(took, Millis{950});
+  EXPECT_LT(took, Millis{1'500});
+  pgbouncer_->Signal(SIGCONT);
+}
+
+TEST_F(PgBouncerLive, AnErrorOfTheConsoleKeepsTheConnection) {
+  const auto address = ParsePgBouncerAddress("pgbouncer://" + Address("watcher"));
+  auto console = PgBouncerConsole::Open(*address, {"s3cret", ""},
+                                        {clock_, clock_.Steady() + Millis{5'000}, {}});
+  ASSERT_TRUE(console.ok()) << console.error().message;
+  const auto nonsense = console->Ask("SHOW NONSENSE");
+  EXPECT_FALSE(nonsense.ok());
+  const auto rows = console->Ask("SHOW POOLS");
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  EXPECT_FALSE(rows->columns.empty());
+}
+
+}  // namespace
+}  // namespace tierwatch

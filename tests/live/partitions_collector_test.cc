@@ -62,9 +62,12 @@ TEST_F(PartitionsLive, ValuesAreThoseOfHandArithmetic) {
   const auto value = [&](const std::string& metric, const std::string& table) {
     return ValueOf(sample, "tierwatch_partition_" + metric, {"postgres", "public", table});
   };
+  const auto number = [&](const std::string& of, const std::string& table) {
+    return ValueOf(sample, "tierwatch_partitions" + of, {"postgres", "public", table});
+  };
   const double now = static_cast<double>(clock_.Now()) / 1000;
   const double midnight = std::floor(now / 86400) * 86400;
-  EXPECT_EQ(value("count", "events"), 4);
+  EXPECT_EQ(number("", "events"), 4);
   EXPECT_NEAR(value("runway_seconds", "events").value(), midnight + 10 * 86400 - now, 5);
   EXPECT_EQ(value("gaps", "events"), 1);
   EXPECT_EQ(value("lower_bound_timestamp_seconds", "events"), midnight - 10 * 86400);
@@ -76,14 +79,14 @@ TEST_F(PartitionsLive, ValuesAreThoseOfHandArithmetic) {
   EXPECT_DOUBLE_EQ(value("skew_ratio", "events").value(), 900 * 4.0 / 1002);
   EXPECT_EQ(value("detach_pending", "events"), 0);
 
-  EXPECT_EQ(value("count", "orgs"), 2);
-  EXPECT_EQ(value("subpartitioned_count", "orgs"), 1);
+  EXPECT_EQ(number("", "orgs"), 2);
+  EXPECT_EQ(number("_subpartitioned", "orgs"), 1);
   EXPECT_EQ(value("rows_estimate", "orgs"), 400);  // of both levels
   EXPECT_EQ(value("runway_seconds", "orgs"), std::nullopt);
   EXPECT_EQ(value("runway_seconds", "orgs_0"), INFINITY);
   EXPECT_EQ(value("default_exists", "orgs"), 0);
   EXPECT_EQ(value("default_has_rows", "orgs"), std::nullopt);
-  EXPECT_EQ(value("count", "plain_inheritance"), std::nullopt);
+  EXPECT_EQ(number("", "plain_inheritance"), std::nullopt);
 }
 
 TEST_F(PartitionsLive, SizesAreTheServersOwn) {

@@ -78,9 +78,9 @@ Result<std::string> AskServer(const std::string& expr, const std::string& url) {
   request.timeout = Millis(60'000);
   const Result<HttpResponse> response = HttpClient({}).Send(request);
   if (!response.ok()) return Error(response.error()).In(url);
-  const bool from_api = response->body.starts_with("{");
-  if (!from_api) return Error{fmt::format("{}: HTTP {}", url, response->status)};
-  return FormatQueryAnswer(response->body);
+  Result<std::string> answer = FormatQueryAnswer(response->body);
+  if (answer.ok()) return answer;
+  return std::move(answer).error().In(fmt::format("{}: HTTP {}", url, response->status));
 }
 
 }  // namespace

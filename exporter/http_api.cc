@@ -7,8 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "alerts/rules/go_format.h"
+#include "alerts/series/float_histogram.h"
 #include "base/duration.h"
-#include "exporter/text_format.h"
 
 namespace tierwatch {
 namespace {
@@ -27,14 +28,39 @@ HttpReply Failure(int status, std::string_view type, const std::string& message)
   return Envelope(status, {{"status", "error"}, {"errorType", type}, {"error", message}});
 }
 
+// As Prometheus prints the values of series: with an exponent only where there were many zeros.
 std::string ValueText(double value) {
-  std::string text;
-  AppendValue(text, value);
-  return text;
+  const double magnitude = std::abs(value);
+  const bool many_zeros = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
+  return tmpl::FormatDouble(value, many_zeros ? 'e' : 'f', -1);
+}
+
+ordered_json Seconds(TimestampMs time) {
+  if (time % 1000 == 0) return time / 1000;
+  return static_cast<double>(time) / 1000;
 }
 
 ordered_json Point(TimestampMs time, double value) {
-  return ordered_json::array({static_cast<double>(time) / 1000, ValueText(value)});
+  return ordered_json::array({Seconds(time), ValueText(value)});
+}
+
+// Which bounds of a bucket belong to it.
+int BoundaryRule(const series::Bucket& bucket) {
+  if (bucket.lower_inclusive) return bucket.upper_inclusive ? 3 : 1;
+  return bucket.upper_inclusive ? 0 : 2;
+}
+
+ordered_json Point(TimestampMs time, const series::FloatHistogram& histogram) {
+  ordered_json json{{"count", ValueText(histogram.count)}, {"sum", ValueText(histogram.sum)}};
+  const series::AllBuckets buckets(histogram);
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    const series::Bucket bucket = buckets[i];
+    if (bucket.count == 0) continue;
+    json["buckets"].push_back(
+        ordered_json::array({BoundaryRule(bucket), ValueText(bucket.lower), ValueText(bucket.upper),
+                             ValueText(bucket.count)}));
+  }
+  return ordered_json::array({Seconds(time), std::move(json)});
 }
 
 ordered_json Metric(const Labels& labels) {
@@ -43,27 +69,41 @@ ordered_json Metric(const Labels& labels) {
   return metric;
 }
 
+// Writes the envelope's `data`.
 struct DataWriter {
+  TimestampMs time;  // of the query
+
   ordered_json operator()(const promql::Scalar& scalar) const {
-    return {{"resultType", "scalar"}, {"result", Point(scalar.time, scalar.value)}};
+    // Prometheus prints scalars without an exponent, however long they get.
+    return {{"resultType", "scalar"},
+            {"result", ordered_json::array(
+                           {Seconds(scalar.time), tmpl::FormatDouble(scalar.value, 'f', -1)})}};
   }
   ordered_json operator()(const std::string& text) const {
-    return {{"resultType", "string"}, {"result", ordered_json::array({0, text})}};
+    return {{"resultType", "string"}, {"result", ordered_json::array({Seconds(time), text})}};
   }
   ordered_json operator()(const promql::Vector& vector) const {
     ordered_json list = ordered_json::array();
     for (const promql::VectorSample& sample : vector) {
-      list.push_back(
-          {{"metric", Metric(sample.labels)}, {"value", Point(sample.time, sample.value)}});
+      ordered_json element{{"metric", Metric(sample.labels)}};
+      if (sample.histogram) {
+        element["histogram"] = Point(sample.time, *sample.histogram);
+      } else {
+        element["value"] = Point(sample.time, sample.value);
+      }
+      list.push_back(std::move(element));
     }
     return {{"resultType", "vector"}, {"result", std::move(list)}};
   }
   ordered_json operator()(const promql::Matrix& matrix) const {
     ordered_json list = ordered_json::array();
     for (const promql::SeriesPoints& series : matrix) {
-      ordered_json values = ordered_json::array();
-      for (const auto& [time, value] : series.points) values.push_back(Point(time, value));
-      list.push_back({{"metric", Metric(series.labels)}, {"values", std::move(values)}});
+      ordered_json element{{"metric", Metric(series.labels)}};
+      for (const auto& [at, value] : series.points) element["values"].push_back(Point(at, value));
+      for (const auto& [at, histogram] : series.histograms) {
+        element["histograms"].push_back(Point(at, *histogram));
+      }
+      list.push_back(std::move(element));
     }
     return {{"resultType", "matrix"}, {"result", std::move(list)}};
   }
@@ -81,8 +121,23 @@ std::optional<TimestampMs> ParseTime(const std::string& text) {
   return time.ok() ? std::optional(*time) : std::nullopt;
 }
 
+std::string HistogramText(const ordered_json& histogram) {
+  std::string text = fmt::format("{{count:{}, sum:{}", histogram.at("count").get<std::string>(),
+                                 histogram.at("sum").get<std::string>());
+  if (!histogram.contains("buckets")) return text + "}";
+  for (const ordered_json& bucket : histogram.at("buckets")) {
+    const int rule = bucket.at(0).get<int>();
+    text += fmt::format(", {}{},{}{}:{}", rule == 1 || rule == 3 ? '[' : '(',
+                        bucket.at(1).get<std::string>(), bucket.at(2).get<std::string>(),
+                        rule == 0 || rule == 3 ? ']' : ')', bucket.at(3).get<std::string>());
+  }
+  return text + "}";
+}
+
 std::string PointText(const ordered_json& point) {
-  return fmt::format("{} @{}", point.at(1).get<std::string>(), point.at(0).dump());
+  const ordered_json& value = point.at(1);
+  return fmt::format("{} @{}", value.is_object() ? HistogramText(value) : value.get<std::string>(),
+                     point.at(0).dump());
 }
 
 std::string SeriesText(const ordered_json& metric) {
@@ -100,29 +155,29 @@ std::string DataText(const ordered_json& data) {
   for (const ordered_json& series : result) {
     const std::string name = SeriesText(series.at("metric"));
     if (type == "vector") {
-      text += fmt::format("{} => {}\n", name, PointText(series.at("value")));
+      const char* key = series.contains("histogram") ? "histogram" : "value";
+      text += fmt::format("{} => {}\n", name, PointText(series.at(key)));
       continue;
     }
     text += name + " =>\n";
-    for (const ordered_json& point : series.at("values")) text += PointText(point) + "\n";
+    for (const char* key : {"values", "histograms"}) {
+      if (!series.contains(key)) continue;
+      for (const ordered_json& point : series.at(key)) text += PointText(point) + "\n";
+    }
   }
   return text;
 }
 
 }  // namespace
 
-std::string QueryDataJson(const promql::QueryResult& result) {
-  return std::visit(DataWriter{}, result.value).dump();
-}
-
 HttpReply AnswerInstantQuery(const ServerRequest& request, const promql::Engine& engine,
                              const series::Queryable& storage, const Clock& clock) {
-  const std::optional<std::string> time_text = request.Parameter("time");
-  const std::optional<TimestampMs> time = time_text ? ParseTime(*time_text) : clock.Now();
+  const std::string time_text = request.Parameter("time").value_or("");
+  const std::optional<TimestampMs> time = time_text.empty() ? clock.Now() : ParseTime(time_text);
   if (!time) {
     return Failure(400, "bad_data",
                    fmt::format("invalid parameter \"time\": cannot parse {} to a valid timestamp",
-                               Quote(*time_text)));
+                               Quote(time_text)));
   }
   const Result<promql::ExprPtr> expr = promql::Parse(request.Parameter("query").value_or(""));
   if (!expr.ok()) {
@@ -130,7 +185,7 @@ HttpReply AnswerInstantQuery(const ServerRequest& request, const promql::Engine&
   }
   const Result<promql::QueryResult> result = engine.Instant(*expr, storage, *time);
   if (!result.ok()) return Failure(422, "execution", result.error().message);
-  ordered_json json{{"status", "success"}, {"data", std::visit(DataWriter{}, result->value)}};
+  ordered_json json{{"status", "success"}, {"data", std::visit(DataWriter{*time}, result->value)}};
   if (!result->warnings.empty()) json["warnings"] = result->warnings;
   if (!result->infos.empty()) json["infos"] = result->infos;
   return Envelope(200, json);

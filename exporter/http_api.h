@@ -8,14 +8,12 @@
 
 namespace tierwatch {
 
-/// Answers /api/v1/query: `query`, optional `time` (seconds since the epoch or RFC 3339). Errors
-/// come in the envelope: 400 bad_data, 422 execution. Source:
+/// Answers /api/v1/query: `query`, optional `time` (seconds since the epoch or RFC 3339; now where
+/// absent or empty). Native histograms come as count, sum and populated buckets. Errors come in the
+/// envelope: 400 bad_data, 422 execution. Source:
 /// prometheus.io/docs/prometheus/latest/querying/api.
 HttpReply AnswerInstantQuery(const ServerRequest& request, const promql::Engine& engine,
                              const series::Queryable& storage, const Clock& clock);
-
-/// The envelope's `data` of a result, as JSON text: {"resultType":…,"result":…}.
-std::string QueryDataJson(const promql::QueryResult& result);
 
 /// A query's answer in the envelope (ours or Prometheus's) as text for people: a line per sample,
 /// warnings after.

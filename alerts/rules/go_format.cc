@@ -34,6 +34,24 @@ std::string ShortestG(double value, bool upper) {
   return scientific;
 }
 
+/// The fewest digits and no exponent. From 2^53 on to_chars would print the whole exact number,
+/// where Go fills up with zeros.
+std::string ShortestF(double value) {
+  std::array<char, 400> buffer;
+  const bool big = std::abs(value) >= 0x1p53;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                 big ? std::chars_format::scientific : std::chars_format::fixed)
+                       .ptr;
+  std::string text(buffer.data(), end);
+  if (!big) return text;
+  const std::size_t e = text.find('e');
+  const auto exponent = static_cast<std::size_t>(std::atoi(text.c_str() + e + 1));
+  text.resize(e);
+  std::erase(text, '.');
+  text.resize(exponent + (value < 0 ? 2 : 1), '0');
+  return text;
+}
+
 struct CivilTime {
   std::chrono::year_month_day date;
   std::chrono::weekday weekday;
@@ -154,6 +172,7 @@ std::string FormatDouble(double value, char verb, int precision) {
   const bool upper = verb == 'E' || verb == 'G';
   const char kind = verb == 'e' || verb == 'E' ? 'e' : verb == 'f' || verb == 'F' ? 'f' : 'g';
   if (precision < 0 && kind == 'g') return ShortestG(value, upper);
+  if (precision < 0 && kind == 'f') return ShortestF(value);
   std::array<char, 1100> buffer;
   const auto format = kind == 'e'   ? std::chars_format::scientific
                       : kind == 'f' ? std::chars_format::fixed

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <set>
 
 #include "exporter/metric_table.h"
 #include "tests/support/files.h"
+#include "tests/support/http_sink.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -43,6 +45,134 @@ TEST(CommandLine, AWrongConfigurationIsOneAndSaysWhere) {
   EXPECT_EQ(Tierwatch({"check", "config", dir.Write("good.yml", "global: {}\n")}).status, 0);
 }
 
+TEST(CommandLine, CheckConfigSaysWhatCannotBeRead) {
+  const TempDir dir;
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string last = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int n = 0; n < 10; ++n) bomb += last + ", ";
+    bomb += last + "]\n";
+  }
+  const struct {
+    std::string path;
+    int status;
+    const char* says;
+  } cases[] = {
+      {dir.path(), 1, ": is a directory"},
+      {"/proc/self/mem", 1, "/proc/self/mem: can't be read"},
+      {"/dev/zero", 1, "/dev/zero: larger than 16 MiB"},
+      {dir.Write("empty.yml", ""), 0, "ok: 0 targets, 0 rules in 0 groups"},
+      {dir.path() + "/empty.yml/below", 1, "below: Not a directory"},
+      {dir.Write("bomb.yml", bomb), 1, "more than 1000000 nodes"},
+      {dir.Write("deep.yml", "global: " + std::string(100'000, '[')), 1, "more than 100 levels"},
+      {dir.Write("binary.yml", std::string("\x7f"
+                                           "ELF\x02\x01\0\0",
+                                           8)),
+       1, "binary.yml:1:"},
+  };
+  for (const auto& [path, status, says] : cases) {
+    const ProcessResult result = Tierwatch({"check", "config", path});
+    EXPECT_EQ(result.status, status) << path << result.output;
+    EXPECT_THAT(result.output, HasSubstr(says)) << path;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+  }
+}
+
+TEST(CommandLine, CheckRulesSaysWhere) {
+  const TempDir dir;
+  const std::string good = dir.Write("good.yml", R"(groups:
+- name: g
+  rules:
+  - {alert: A, expr: up == 0}
+)");
+  const struct {
+    const char* content;
+    const char* says;
+  } cases[] = {
+      {"groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up ==\n",
+       "bad.yml:5:16: could not parse expression: parse error: unexpected end of input"},
+      {"groups:\n- name: g\n  rules:\n  - record: a\n    expr: up\n    for: 5m\n",
+       "bad.yml:6:5: invalid field 'for' in recording rule"},
+      {"alerts:\n  - name: A\n    severity: critical\n    condition: nosuch > 1%\n",
+       "bad.yml:4:16: no signal is called \"nosuch\""},
+      {"groups: [\n", "bad.yml:2:1: "},
+  };
+  for (const auto& [content, says] : cases) {
+    const ProcessResult result = Tierwatch({"check", "rules", good, dir.Write("bad.yml", content)});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.output, HasSubstr(says));
+  }
+  const ProcessResult result = Tierwatch({"check", "rules", good, SourcePath("rules/cache.yml")});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_EQ(result.output, "ok: 5 rules in 2 groups\n");
+  EXPECT_EQ(Tierwatch({"check", "rules"}).status, 2);
+  EXPECT_EQ(Tierwatch({"check", "rules", dir.path() + "/absent.yml"}).status, 1);
+}
+
+TEST(CommandLine, PrometheusReadsExportedRules) {
+  if (RunProcess({"sh", "-c", "command -v promtool"}).status != 0) GTEST_SKIP() << "no promtool";
+  const TempDir dir;
+  for (const char* file : {"rules/cache.yml", "rules/database.yml"}) {
+    const ProcessResult exported = Tierwatch({"rules", "export", SourcePath(file)});
+    ASSERT_EQ(exported.status, 0) << exported.output;
+    const ProcessResult check =
+        RunProcess({"promtool", "check", "rules", dir.Write("rules.yml", exported.output)});
+    EXPECT_EQ(check.status, 0) << check.output << exported.output;
+    EXPECT_THAT(check.output, HasSubstr("SUCCESS"));
+  }
+  EXPECT_EQ(Tierwatch({"rules", "export", dir.Write("bad.yml", "groups: 1\n")}).status, 1);
+}
+
+TEST(CommandLine, TestPromqlCountsWhatPassed) {
+  const TempDir dir;
+  const std::string script = "load 1m\n  x 1 2 3\n\neval instant at 1m x\n  x 2\n";
+  const std::string good = dir.Write("good.test", script);
+  const std::string bad = dir.Write("bad.test", script + "\neval instant at 2m x\n  x 4\n");
+  const ProcessResult passed = Tierwatch({"test", "promql", good});
+  EXPECT_EQ(passed.status, 0);
+  EXPECT_EQ(passed.output, "good.test: passed 1 of 1\ntotal: passed 1 of 1\n");
+  const ProcessResult failed = Tierwatch({"test", "promql", good, bad});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_EQ(failed.output,
+            "good.test: passed 1 of 1\nbad.test: passed 1 of 2\ntotal: passed 2 of 3\n");
+  EXPECT_THAT(Tierwatch({"test", "promql", "--verbose", bad}).output,
+              HasSubstr("bad.test:7: x at 120000 ms: expected 4"));
+  EXPECT_EQ(Tierwatch({"test", "promql", dir.path() + "/absent.test"}).status, 1);
+  EXPECT_EQ(Tierwatch({"test", "promql"}).status, 2);
+}
+
+TEST(CommandLine, QueryPrintsWhatAServerAnswers) {
+  const struct {
+    SinkReply reply;
+    int status;
+    const char* says;
+  } cases[] = {
+      {{.body = R"({"status":"success","data":{"resultType":"vector","result":)"
+                R"([{"metric":{"__name__":"up","a":"b"},"value":[4,"1"]}]},"infos":["note"]})"},
+       0,
+       "up{a=\"b\"} => 1 @4\n# note\n"},
+      {{.status = 400, .body = R"({"status":"error","errorType":"bad_data","error":"what?"})"},
+       1,
+       "HTTP 400: bad_data: what?\n"},
+      {{.body = "<html>welcome</html>"}, 1, "HTTP 200: the answer is not that of Prometheus"},
+      {{.body = R"({"hello":"world"})"}, 1, "HTTP 200: the answer is not that of Prometheus"},
+      {{.status = 404, .body = "not found"}, 1, "HTTP 404: the answer is not that of Prometheus"},
+      {{.close = true}, 1, "tierwatch: http://127.0.0.1:"},
+  };
+  for (const auto& [reply, status, says] : cases) {
+    HttpSink sink;
+    sink.Always("/base/api/v1/query", reply);
+    const ProcessResult result = Tierwatch({"query", "up == 1", "--url", sink.Url("/base/")});
+    EXPECT_EQ(result.status, status) << result.output;
+    EXPECT_THAT(result.output, HasSubstr(says));
+    ASSERT_FALSE(sink.Requests().empty());
+    EXPECT_EQ(sink.Requests()[0].body, "query=up%20%3D%3D%201");
+  }
+  EXPECT_EQ(Tierwatch({"query", "1", "--url", "nonsense"}).status, 1);
+  EXPECT_EQ(Tierwatch({"query"}).status, 2);
+}
+
 TEST(CommandLine, RunServesUntilSigtermAndAPortInUseIsTold) {
   const TempDir dir;
   const int port = FreePort();
@@ -50,6 +180,10 @@ TEST(CommandLine, RunServesUntilSigtermAndAPortInUseIsTold) {
       dir.Write("tw.yml", "web: {listen_address: \"127.0.0.1:" + std::to_string(port) + "\"}\n");
   Process first({TIERWATCH_BINARY, "run", "--config", config});
   ASSERT_TRUE(WaitForPort(port)) << first.Output();
+  const ProcessResult answer =
+      Tierwatch({"query", "vector(1)", "--url", "http://127.0.0.1:" + std::to_string(port)});
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_THAT(answer.output, testing::StartsWith("{} => 1 @1"));
   const ProcessResult second = Tierwatch({"run", "--config", config});
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.output, HasSubstr("ddress already in use"));

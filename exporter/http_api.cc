@@ -126,7 +126,7 @@ std::string HistogramText(const ordered_json& histogram) {
                                  histogram.at("sum").get<std::string>());
   if (!histogram.contains("buckets")) return text + "}";
   for (const ordered_json& bucket : histogram.at("buckets")) {
-    const int rule = bucket.at(0).get<int>();
+    const auto rule = bucket.at(0).get<double>();
     text += fmt::format(", {}{},{}{}:{}", rule == 1 || rule == 3 ? '[' : '(',
                         bucket.at(1).get<std::string>(), bucket.at(2).get<std::string>(),
                         rule == 0 || rule == 3 ? ']' : ')', bucket.at(3).get<std::string>());

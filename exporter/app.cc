@@ -16,6 +16,7 @@ namespace tierwatch {
 namespace {
 
 constexpr Millis kSelfInterval{15'000};
+constexpr Millis kShortestTrend{60'000}, kLongestTrend{15 * 60'000};
 constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on top of their timeout
 
 }  // namespace
@@ -42,7 +43,8 @@ struct App::Parts {
   std::vector<BatchSink> sinks{[this](const BatchPtr& batch) { exposition.Publish(*batch); },
                                [this](const BatchPtr& batch) { judge.Append(*batch); }};
   std::vector<std::unique_ptr<TargetRunner>> runners;
-  Scheduler scheduler;
+  // At worst a thread for each target: however many hang, they hold up no other.
+  Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
   std::unique_ptr<HttpServer> server;
 };
 
@@ -85,6 +87,8 @@ WebSource App::Parts::MakeWebSource() {
 
 OverviewSource App::Parts::MakeOverviewSource() const {
   OverviewSource source;
+  const auto age = std::chrono::duration_cast<Millis>(clock.Steady() - started);
+  source.trend = std::clamp(age, kShortestTrend, kLongestTrend);
   source.now = clock.Now();
   source.alerts = judge.Alerts();
   source.targets = runners.size();

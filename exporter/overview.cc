@@ -12,7 +12,6 @@
 namespace tierwatch {
 namespace {
 
-constexpr Millis kTrend{15 * 60'000};
 constexpr std::size_t kMostRows = 50;
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
@@ -61,7 +60,7 @@ class Table {
   }
 
   void Trend(std::string_view expr) {
-    Result<promql::Matrix> matrix = source_.range(expr, kTrend);
+    Result<promql::Matrix> matrix = source_.range(expr, source_.trend);
     if (!matrix.ok()) return;
     for (promql::SeriesPoints& series : *matrix) {
       if (const auto row = rows_.find(Key(series.labels)); row != rows_.end()) {
@@ -95,7 +94,12 @@ std::string Cell(std::string_view text, std::string_view tone = "") {
 
 std::string Spark(const Row& row, const OverviewSource& source, std::string_view title) {
   return fmt::format("<td>{}</td>",
-                     Sparkline(row.trend, source.now - kTrend.count(), source.now, title));
+                     Sparkline(row.trend, source.now - source.trend.count(), source.now, title));
+}
+
+// The heading of a column of lines: "Lag, 15 min".
+std::string Reach(std::string_view what, const OverviewSource& source) {
+  return fmt::format("{}, {} min", what, source.trend.count() / 60'000);
 }
 
 std::string Section(std::string_view title, std::string_view head, const std::string& rows) {
@@ -223,7 +227,7 @@ std::string RenderTiers(const OverviewSource& source) {
         Cell(FormatCount(Value(row, "entries"))), Cell(FormatRatio(Value(row, "hit"))),
         Cell(FormatSeconds(Value(row, "p50"))), Cell(FormatSeconds(Value(row, "p95"))),
         Cell(std::isnan(errors) ? "—" : FormatCount(errors) + "/s", errors > 0 ? "warn" : ""),
-        Spark(row, source, "hit ratio, 15 minutes"));
+        Spark(row, source, "hit ratio"));
   };
   std::string rows;
   for (const auto& [key, row] : whole.rows()) {
@@ -235,7 +239,8 @@ std::string RenderTiers(const OverviewSource& source) {
   return Section("Cache tiers",
                  "<th>Service<th>Tier<th class=n>Available<th class=n>Entries<th class=n>Hit "
                  "ratio<th class=n>p50"
-                 "<th class=n>p95<th class=n>Errors<th>Hit ratio, 15 min",
+                 "<th class=n>p95<th class=n>Errors<th>" +
+                     Reach("Hit ratio", source),
                  rows);
 }
 
@@ -261,12 +266,13 @@ std::string RenderReplicas(const OverviewSource& source) {
                                  : lag > 5 ? "warn"
                                            : ""),
         Cell(FormatBytes(Value(row, "bytes"))), Cell(FormatSeconds(Value(row, "claimed"))),
-        Spark(row, source, "lag in seconds, 15 minutes"));
+        Spark(row, source, "lag"));
   }
   return Section("Replicas",
                  "<th>Service<th>Replica<th class=n>Streaming<th class=n>Lag<th class=n>Behind "
                  "by<th class=n>Backend claims"
-                 "<th>Lag, 15 min",
+                 "<th>" +
+                     Reach("Lag", source),
                  rows);
 }
 

@@ -25,7 +25,8 @@ struct DownTarget {
 /// empty.
 struct OverviewSource {
   TimestampMs now = 0;
-  Millis refresh{5'000};  // the page reloads itself
+  Millis refresh{5'000};      // the page reloads itself
+  Millis trend{15 * 60'000};  // what the lines in the tables reach back
   std::vector<Alert> alerts;
   std::vector<DownTarget> down;
   std::size_t targets = 0;

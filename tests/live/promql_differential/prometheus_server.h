@@ -1,0 +1,34 @@
+// A real Prometheus server: empty, fed by remote write, asked over HTTP.
+#pragma once
+
+#include <span>
+
+#include "alerts/series/sample.h"
+#include "base/http_client.h"
+#include "tests/live/promql_differential/answer.h"
+#include "tests/support/process.h"
+
+namespace tierwatch {
+
+class PrometheusServer {
+ public:
+  /// Whether this machine has one.
+  static bool Exists();
+
+  /// Starts it; a server that doesn't come up fails the test.
+  PrometheusServer();
+
+  /// Samples in the order of time. A refusal fails the test.
+  void Write(std::span<const series::Sample> samples);
+  Answer Ask(const Question& question);
+
+ private:
+  void WriteOnce(std::span<const series::Sample> samples);
+
+  const TempDir dir_;
+  const int port_ = FreePort();
+  Process process_;
+  HttpClient client_{HttpOptions{}};
+};
+
+}  // namespace tierwatch

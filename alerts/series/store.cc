@@ -21,10 +21,27 @@ std::size_t LabelBytes(const Labels& labels) {
   return bytes;
 }
 
-// What a Selection points into.
-struct Answer {
-  std::vector<std::shared_ptr<const Labels>> labels;
+struct List : SeriesList {
+  std::vector<SeriesId> ids;
+  std::uint64_t epoch = 0;
+};
+
+struct CopiedWindow : Window {
   SampleBuffer samples;
+  std::vector<std::size_t> ends;
+
+  SeriesSamples At(std::size_t i, SampleBuffer&) const override {
+    const std::size_t begin = i == 0 ? 0 : ends[i - 1], count = ends[i] - begin;
+    SeriesSamples series;
+    series.times = std::span(samples.times).subspan(begin, count);
+    series.values = std::span(samples.values).subspan(begin, count);
+    // The sparse columns end with the last series that has one.
+    if (begin + count <= samples.histograms.size())
+      series.histograms = std::span(samples.histograms).subspan(begin, count);
+    if (begin + count <= samples.start_times.size())
+      series.start_times = std::span(samples.start_times).subspan(begin, count);
+    return series;
+  }
 };
 
 }  // namespace
@@ -201,47 +218,41 @@ std::vector<SeriesId> Store::Find(std::span<const Matcher> matchers) const {
   return ids;
 }
 
-Result<Selection> Store::Select(std::span<const Matcher> matchers, TimestampMs from,
-                                TimestampMs to) const {
-  const auto answer = std::make_shared<Answer>();
-  std::vector<std::pair<SeriesId, std::size_t>> counts;
-  {
-    const std::shared_lock lock(mutex_);
-    for (const SeriesId id : Find(matchers)) {
-      const std::size_t count = entries_[id]->column.Copy(from, to, answer->samples);
-      if (count == 0) continue;
-      counts.emplace_back(id, count);
-      answer->labels.push_back(entries_[id]->labels);
+class Store::StoreView final : public View {
+ public:
+  explicit StoreView(const Store& store) : store_(store) {}
+  const std::shared_ptr<Symbols>& symbols() const override { return store_.symbols_; }
+  Result<SeriesListPtr> Find(std::span<const Matcher> matchers, const TimeRange* within,
+                             const SeriesListPtr& former) override {
+    const std::shared_lock lock(store_.mutex_);
+    if (former && static_cast<const List&>(*former).epoch == store_.epoch_) return former;
+    auto list = std::make_shared<List>();
+    list->epoch = store_.epoch_;
+    FrameBuilder frame(store_.symbols_);
+    for (const SeriesId id : store_.Find(matchers)) {
+      const Entry& entry = *store_.entries_[id];
+      if (within && !entry.column.HasBetween(within->from, within->to)) continue;
+      list->ids.push_back(id);
+      frame.Add(Interned(*store_.symbols_, *entry.labels));
     }
+    list->frame = frame.Finish(true);
+    return SeriesListPtr(std::move(list));
   }
-  Selection selection;
-  selection.series.reserve(counts.size());
-  const SampleBuffer& samples = answer->samples;
-  std::size_t offset = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const auto [id, count] = counts[i];
-    SeriesSamples& series = selection.series.emplace_back();
-    series.id = id;
-    series.labels = answer->labels[i].get();
-    series.times = std::span(samples.times).subspan(offset, count);
-    series.values = std::span(samples.values).subspan(offset, count);
-    // The sparse columns end with the last series that has one.
-    if (offset + count <= samples.histograms.size()) {
-      series.histograms = std::span(samples.histograms).subspan(offset, count);
+  Result<std::unique_ptr<Window>> Read(const SeriesListPtr& list, TimeRange range) override {
+    auto window = std::make_unique<CopiedWindow>();
+    const std::shared_lock lock(store_.mutex_);
+    for (const SeriesId id : static_cast<const List&>(*list).ids) {
+      store_.entries_[id]->column.Copy(range.from, range.to, window->samples);
+      window->ends.push_back(window->samples.times.size());
     }
-    if (offset + count <= samples.start_times.size()) {
-      series.start_times = std::span(samples.start_times).subspan(offset, count);
-    }
-    offset += count;
+    return std::unique_ptr<Window>(std::move(window));
   }
-  selection.owner = answer;
-  return selection;
-}
 
-std::uint64_t Store::Epoch() const {
-  const std::shared_lock lock(mutex_);
-  return epoch_;
-}
+ private:
+  const Store& store_;
+};
+
+std::unique_ptr<View> Store::Open(Interrupt) const { return std::make_unique<StoreView>(*this); }
 
 std::vector<Labels> Store::Series(std::span<const std::vector<Matcher>> sets, TimestampMs from,
                                   TimestampMs to) const {

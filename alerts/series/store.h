@@ -57,9 +57,7 @@ class Store final : public Queryable {
   /// minute or so.
   void Prune(TimestampMs now);
 
-  Result<Selection> Select(std::span<const Matcher> matchers, TimestampMs from,
-                           TimestampMs to) const override;
-  std::uint64_t Epoch() const override;
+  std::unique_ptr<View> Open(Interrupt interrupt = {}) const override;
 
   /// Label sets of the series that match any of `sets` (all series where there is none) and have a
   /// sample in the window.
@@ -72,6 +70,7 @@ class Store final : public Queryable {
  private:
   struct Entry;   // one series
   struct Source;  // what a target's last batch was like
+  class StoreView;
 
   // All of these expect the lock to be held.
   SeriesId Intern(Labels labels);  // kNoSeries where max_series forbids another one
@@ -84,6 +83,7 @@ class Store final : public Queryable {
   void DropBefore(TimestampMs horizon);
 
   const StoreOptions options_;
+  const std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
   mutable std::shared_mutex mutex_;              // guards all below; never held over I/O
   std::vector<std::unique_ptr<Entry>> entries_;  // by id; null where free
   std::vector<SeriesId> free_ids_;

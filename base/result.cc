@@ -20,6 +20,8 @@ std::string_view ReasonName(Reason reason) {
       return "parse";
     case Reason::kLimit:
       return "limit";
+    case Reason::kCanceled:
+      return "canceled";
     case Reason::kOther:
       break;
   }

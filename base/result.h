@@ -11,7 +11,18 @@
 namespace tierwatch {
 
 /// Why something failed, in the few words that `tierwatch_target_errors_total{reason}` knows.
-enum class Reason { kOther, kConnect, kAuth, kTls, kTimeout, kLock, kPrivileges, kParse, kLimit };
+enum class Reason {
+  kOther,
+  kConnect,
+  kAuth,
+  kTls,
+  kTimeout,
+  kLock,
+  kPrivileges,
+  kParse,
+  kLimit,
+  kCanceled
+};
 
 /// The label value of a reason: "connect", "auth", … "other".
 std::string_view ReasonName(Reason reason);

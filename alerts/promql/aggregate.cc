@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
@@ -30,15 +30,23 @@ struct Accumulator {
   double mean = 0;
   double count = 0;
 
-  void First(AggregateOp op, double v);
-  void Next(AggregateOp op, double v);
+  template <AggregateOp kOp>
+  void Take(double v) {
+    if (seen) {
+      Next(kOp, v);
+    } else {
+      First(kOp, v);
+    }
+  }
   double Finish(AggregateOp op) const;
 
  private:
+  void First(AggregateOp op, double v);
+  void Next(AggregateOp op, double v);
   void NextOfMean(double v);
 };
 
-void Accumulator::First(AggregateOp op, double v) {
+inline void Accumulator::First(AggregateOp op, double v) {
   seen = true;
   count = 1;
   value = mean = v;
@@ -46,7 +54,7 @@ void Accumulator::First(AggregateOp op, double v) {
   if (op == kStddev || op == kStdvar) value = std::isfinite(v) ? 0 : series::OrdinaryNan();
 }
 
-void Accumulator::Next(AggregateOp op, double v) {
+inline void Accumulator::Next(AggregateOp op, double v) {
   ++count;
   switch (op) {
     case kSum:
@@ -113,16 +121,14 @@ bool IgnoresHistograms(AggregateOp op) {
   return op == kMin || op == kMax || op == kStddev || op == kStdvar || op == kQuantile;
 }
 
-// The part of sum and avg that is of native histograms, of one group.
+// The part of sum and avg that is of native histograms, by group and step.
 class HistogramAggregation {
  public:
   HistogramAggregation(Evaluator& evaluator, const Aggregate& node)
       : evaluator_(evaluator), node_(node) {}
 
-  void Take(std::size_t step, const StepSeries& series) {
-    steps_.resize(evaluator_.steps().count);
-    State& state = steps_[step];
-    const series::FloatHistogram& histogram = *series.Histogram(step);
+  void Take(std::size_t at, const series::FloatHistogram& histogram, std::string_view metric) {
+    State& state = states_[at];
     if (state.incompatible) return;
     state.hints.See(histogram.reset_hint);
     if (!state.sum && !state.mean) {
@@ -132,23 +138,21 @@ class HistogramAggregation {
     }
     const series::CombineInfo info =
         state.sum ? state.sum->Add(histogram) : state.mean->Add(histogram);
-    if (info.incompatible)
-      evaluator_.notes().WarnMixedSchemas(series.labels.Get(kMetricName), node_.expr->where);
+    if (info.incompatible) evaluator_.notes().WarnMixedSchemas(metric, node_.expr->where);
     if (info.bounds_reconciled) evaluator_.notes().InfoReconciled("aggregation", node_.expr->where);
     state.incompatible = info.incompatible;
   }
 
-  // Puts the results into the group's series, which has those of the floats; a group that has both
-  // has none.
-  void Finish(StepSeries& out) {
-    for (std::size_t step = 0; step < steps_.size(); ++step) {
-      State& state = steps_[step];
-      if (!state.sum && !state.mean) continue;
-      if (out.Has(step)) {
+  // Puts the results into the vector, which has those of the floats; a group that has both at a
+  // step has none.
+  void Finish(StepVector& out) {
+    for (auto& [at, state] : states_) {
+      const std::size_t group = at / out.steps, step = at % out.steps;
+      if (out.Has(group, step)) {
         evaluator_.notes().Warn(
             "PromQL warning: encountered a mix of histograms and floats for aggregation",
             node_.expr->where);
-        out.Set(step, {});
+        out.Set(group, step, {});
         continue;
       }
       if (state.incompatible) continue;
@@ -156,7 +160,7 @@ class HistogramAggregation {
         evaluator_.notes().WarnResetCollision("aggregation", node_.expr->where);
       series::FloatHistogram result = state.sum ? state.sum->Value() : state.mean->Value();
       result.Compact();
-      out.Set(step, {0, Share(std::move(result))});
+      out.Set(group, step, {0, Share(std::move(result))});
     }
   }
 
@@ -169,62 +173,83 @@ class HistogramAggregation {
   };
   Evaluator& evaluator_;
   const Aggregate& node_;
-  std::vector<State> steps_;  // empty while there was no histogram
+  std::map<std::size_t, State> states_;  // by group * steps + step
 };
 
-// sum, avg, count, group, min, max, stddev, stdvar of one group.
-Result<StepSeries> Reduce(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
-                          const Group& group) {
-  std::vector<Accumulator> steps(evaluator.steps().count);
-  StepSeries out = evaluator.NewSeries(group.labels);
+// sum, avg, count, group, min, max, stddev, stdvar.
+template <AggregateOp kOp>
+StepVector Reduce(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
+                  const Grouping& groups) {
+  const std::size_t steps = vector.steps;
+  std::vector<Accumulator> states(groups.groups->size() * steps);
   HistogramAggregation histograms(evaluator, node);
-  for (const std::size_t member : group.members) {
-    const StepSeries& series = vector[member];
-    for (std::size_t step = 0; step < steps.size(); ++step) {
-      if (!series.Has(step)) continue;
-      if (series.Histogram(step)) {
-        if (IgnoresHistograms(node.op)) {
-          evaluator.notes().InfoHistogramIgnored(OpText(node.op), node.expr->where);
+  const bool all_floats = vector.histograms.empty();
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    Accumulator* state = &states[groups.of[i] * steps];
+    const double* value = &vector.values[i * steps];
+    for (std::size_t step = 0; step < steps; ++step) {
+      if (IsAbsent(value[step])) continue;
+      if (!all_floats && vector.Histogram(i, step)) {
+        if (IgnoresHistograms(kOp)) {
+          evaluator.notes().InfoHistogramIgnored(OpText(kOp), node.expr->where);
           continue;
         }
-        if (node.op == kSum || node.op == kAvg) {
-          histograms.Take(step, series);
-          out.drop_name = out.drop_name || series.drop_name;
+        if (kOp == kSum || kOp == kAvg) {
+          histograms.Take(groups.of[i] * steps + step, *vector.Histogram(i, step),
+                          vector.frame->Text(i, series::kNameSymbol));
           continue;
         }
       }
-      out.drop_name = out.drop_name || series.drop_name;
-      if (steps[step].seen) {
-        steps[step].Next(node.op, series.values[step]);
-      } else {
-        steps[step].First(node.op, series.values[step]);
-      }
+      state[step].template Take<kOp>(value[step]);
     }
   }
-  for (std::size_t step = 0; step < steps.size(); ++step) {
-    if (steps[step].seen) out.values[step] = steps[step].Finish(node.op);
+  StepVector out = evaluator.NewVector(groups.groups);
+  for (std::size_t at = 0; at < states.size(); ++at) {
+    if (states[at].seen) out.values[at] = states[at].Finish(kOp);
   }
   histograms.Finish(out);
   return out;
 }
 
-StepSeries ReduceToQuantile(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
-                            const Group& group, const StepScalar& quantiles) {
-  StepSeries out = evaluator.NewSeries(group.labels);
+StepVector ReduceBy(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
+                    const Grouping& groups) {
+  switch (node.op) {
+    case kAvg:
+      return Reduce<kAvg>(evaluator, node, vector, groups);
+    case kCount:
+      return Reduce<kCount>(evaluator, node, vector, groups);
+    case kGroup:
+      return Reduce<kGroup>(evaluator, node, vector, groups);
+    case kMax:
+      return Reduce<kMax>(evaluator, node, vector, groups);
+    case kMin:
+      return Reduce<kMin>(evaluator, node, vector, groups);
+    case kStddev:
+      return Reduce<kStddev>(evaluator, node, vector, groups);
+    case kStdvar:
+      return Reduce<kStdvar>(evaluator, node, vector, groups);
+    default:
+      return Reduce<kSum>(evaluator, node, vector, groups);
+  }
+}
+
+StepVector ReduceToQuantile(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
+                            const Grouping& groups, const StepScalar& quantiles) {
+  StepVector out = evaluator.NewVector(groups.groups);
   std::vector<double> values;
-  for (std::size_t step = 0; step < quantiles.size(); ++step) {
-    values.clear();
-    for (const std::size_t member : group.members) {
-      const StepSeries& series = vector[member];
-      if (!series.Has(step)) continue;
-      if (series.Histogram(step)) {
-        evaluator.notes().InfoHistogramIgnored("quantile", node.expr->where);
-        continue;
+  for (std::size_t group = 0; group < out.size(); ++group) {
+    for (std::size_t step = 0; step < quantiles.size(); ++step) {
+      values.clear();
+      for (const std::uint32_t i : groups.MembersOf(group)) {
+        if (!vector.Has(i, step)) continue;
+        if (vector.Histogram(i, step)) {
+          evaluator.notes().InfoHistogramIgnored("quantile", node.expr->where);
+          continue;
+        }
+        values.push_back(vector.values[i * vector.steps + step]);
       }
-      out.drop_name = out.drop_name || series.drop_name;
-      values.push_back(series.values[step]);
+      if (!values.empty()) out.Row(group)[step] = Quantile(quantiles[step], values);
     }
-    if (!values.empty()) out.values[step] = Quantile(quantiles[step], values);
   }
   return out;
 }
@@ -240,55 +265,89 @@ void CheckQuantile(Evaluator& evaluator, const StepScalar& quantiles, const Plac
   if (*least < 0) evaluator.notes().WarnQuantile(*least, where);
 }
 
-Result<StepVector> CountValues(Evaluator& evaluator, const Aggregate& node,
+// The last frame of count_values, whose labels depend on values.
+struct CountedFrame : Memo {
+  FramePtr frame;
+};
+
+Result<StepVector> CountValues(Evaluator& evaluator, const Expr& expr, const Aggregate& node,
                                const StepVector& vector) {
-  const Result<Value> parameter = evaluator.Evaluate(*node.parameter);
-  if (!parameter.ok()) return parameter.error();
-  const std::string& label = std::get<std::string>(parameter->value);
-  if (label.empty() || !IsUtf8(label)) return Error{"invalid label name " + Quote(label)};
-  std::unordered_map<Labels, std::size_t, LabelsHash> index;
-  StepVector out;
-  for (const StepSeries& series : vector) {
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      if (!series.Has(step)) continue;
-      const HistogramPtr& histogram = series.Histogram(step);
-      const std::string text =
-          histogram ? series::PrintHistogram(*histogram) : FloatText(series.values[step]);
-      Labels labels = series.labels;
-      labels.Set(label, text);
-      labels = GroupLabels(labels, node);
-      if (!node.without) labels.Set(label, text);
-      const auto [at, fresh] = index.try_emplace(labels, out.size());
-      if (fresh) out.push_back(evaluator.NewSeries(std::move(labels)));
-      StepSeries& counted = out[at->second];
-      counted.values[step] = (counted.Has(step) ? counted.values[step] : 0) + 1;
+  const Result<std::string> label = evaluator.String(*node.parameter);
+  if (!label.ok()) return label.error();
+  if (label->empty() || !IsUtf8(*label)) return Error{"invalid label name " + Quote(*label)};
+  series::Symbols& symbols = *evaluator.symbols();
+  const Symbol name = symbols.Intern(*label);
+  GroupKey key(node, symbols);
+  FrameBuilder frame(evaluator.symbols());
+  std::vector<double> counts;
+  std::vector<LabelPair> labels;
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (const auto error = evaluator.Interrupted(i)) return *error;
+    for (std::size_t step = 0; step < vector.steps; ++step) {
+      if (!vector.Has(i, step)) continue;
+      const HistogramPtr& histogram = vector.Histogram(i, step);
+      const Symbol text =
+          symbols.Intern(histogram ? series::PrintHistogram(*histogram)
+                                   : FloatText(vector.values[i * vector.steps + step]));
+      labels.assign(vector.frame->operator[](i).begin(), vector.frame->operator[](i).end());
+      series::SetValue(labels, name, text);
+      const LabelPairs kept = key(labels);
+      labels.assign(kept.begin(), kept.end());
+      if (!node.without) series::SetValue(labels, name, text);
+      const auto [at, fresh] = frame.Insert(labels);
+      if (fresh) {
+        counts.resize(counts.size() + vector.steps, Absent());
+        if (counts.size() > evaluator.options().max_samples) return evaluator.TooManySamples();
+      }
+      double& count = counts[at * vector.steps + step];
+      count = (IsAbsent(count) ? 0 : count) + 1;
     }
   }
+  StepVector out;
+  out.frame = Settled(evaluator.MemoOf<CountedFrame>(expr).frame, frame.Finish());
+  out.steps = vector.steps;
+  out.values = std::move(counts);
   return out;
+}
+
+const Grouping& GroupsOf(Evaluator& evaluator, const Expr& expr, const Aggregate& node,
+                         const StepVector& vector) {
+  Grouping& memo = evaluator.MemoOf<Grouping>(expr);
+  if (memo.input == vector.frame) return memo;
+  const Frame& input = *vector.frame;
+  GroupKey key(node, *evaluator.symbols());
+  FrameBuilder frame(evaluator.symbols());
+  memo.of.clear();
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    const std::size_t group = frame.Insert(key(input[i])).first;
+    memo.of.push_back(static_cast<std::uint32_t>(group));
+    if (input.DropsName(i)) frame.SetDropsName(group, true);
+  }
+  // A counting sort of the members by their group.
+  memo.ends.assign(frame.size(), 0);
+  for (const std::uint32_t group : memo.of) ++memo.ends[group];
+  std::uint32_t end = 0;
+  for (std::uint32_t& count : memo.ends) count = std::exchange(end, end + count);
+  memo.members.resize(input.size());
+  for (std::uint32_t i = 0; i < input.size(); ++i) memo.members[memo.ends[memo.of[i]]++] = i;
+  memo.groups = frame.Finish();
+  memo.input = vector.frame;
+  return memo;
 }
 
 }  // namespace
 
-Labels GroupLabels(const Labels& labels, const Aggregate& node) {
-  std::vector<Label> kept;
-  for (const Label& label : labels) {
-    const bool named =
-        std::find(node.grouping.begin(), node.grouping.end(), label.name) != node.grouping.end();
-    if (node.without ? !named && label.name != kMetricName : named) kept.push_back(label);
-  }
-  return Labels(std::move(kept));
+GroupKey::GroupKey(const Aggregate& node, series::Symbols& symbols) : without_(node.without) {
+  for (const std::string& name : node.grouping) names_.push_back(symbols.Intern(name));
 }
 
-std::vector<Group> GroupSeries(const StepVector& vector, const Aggregate& node) {
-  std::vector<Group> groups;
-  std::unordered_map<Labels, std::size_t, LabelsHash> index;
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    Labels labels = GroupLabels(vector[i].labels, node);
-    const auto [at, fresh] = index.try_emplace(labels, groups.size());
-    if (fresh) groups.push_back({std::move(labels), {}});
-    groups[at->second].members.push_back(i);
+LabelPairs GroupKey::operator()(LabelPairs labels) {
+  kept_.clear();
+  for (const LabelPair& label : labels) {
+    const bool named = std::find(names_.begin(), names_.end(), label.name) != names_.end();
+    if (without_ ? !named && label.name != series::kNameSymbol : named) kept_.push_back(label);
   }
-  return groups;
+  return kept_;
 }
 
 Result<StepVector> EvaluateAggregate(Evaluator& evaluator, const Expr& expr,
@@ -301,21 +360,16 @@ Result<StepVector> EvaluateAggregate(Evaluator& evaluator, const Expr& expr,
   }
   const Result<StepVector> vector = evaluator.Vector(*node.expr);
   if (!vector.ok()) return vector.error();
-  if (node.op == kCountValues) return CountValues(evaluator, node, *vector);
-  const std::vector<Group> groups = GroupSeries(*vector, node);
+  if (node.op == kCountValues) return CountValues(evaluator, expr, node, *vector);
+  const Grouping& groups = GroupsOf(evaluator, expr, node, *vector);
+  if (groups.groups->size() > evaluator.options().max_samples / vector->steps)
+    return evaluator.TooManySamples();
   if (node.op == kTopk || node.op == kBottomk || node.op == kLimitk || node.op == kLimitRatio) {
     return ChooseFromGroups(evaluator, expr, node, *vector, groups, parameter);
   }
-  if (node.op == kQuantile) CheckQuantile(evaluator, parameter, node.parameter->where);
-  StepVector out;
-  for (const Group& group : groups) {
-    Result<StepSeries> series = node.op == kQuantile
-                                    ? ReduceToQuantile(evaluator, node, *vector, group, parameter)
-                                    : Reduce(evaluator, node, *vector, group);
-    if (!series.ok()) return series.error();
-    if (!series->Empty()) out.push_back(std::move(series).value());
-  }
-  return out;
+  if (node.op != kQuantile) return ReduceBy(evaluator, node, *vector, groups);
+  CheckQuantile(evaluator, parameter, node.parameter->where);
+  return ReduceToQuantile(evaluator, node, *vector, groups, parameter);
 }
 
 }  // namespace tierwatch::promql

@@ -64,21 +64,22 @@ class Chooser {
       : evaluator_(evaluator), expr_(expr), node_(node), vector_(vector) {}
 
   // Members of the group at a step, the best first.
-  std::vector<std::size_t> Choose(const Group& group, std::size_t step, double parameter) {
-    std::vector<std::size_t> present;
+  std::vector<std::uint32_t> Choose(std::span<const std::uint32_t> members, std::size_t step,
+                                    double parameter) {
+    std::vector<std::uint32_t> present;
     const bool ranked = node_.op == kTopk || node_.op == kBottomk;
-    for (const std::size_t member : group.members) {
-      if (!vector_[member].Has(step)) continue;
-      if (ranked && vector_[member].Histogram(step)) {
+    for (const std::uint32_t member : members) {
+      if (!vector_.Has(member, step)) continue;
+      if (ranked && vector_.Histogram(member, step)) {
         evaluator_.notes().InfoHistogramIgnored(OpText(node_.op), expr_.where);
         continue;
       }
       if (node_.op == kLimitRatio &&
-          !InRatio(std::clamp(parameter, -1.0, 1.0), vector_[member].labels))
+          !InRatio(std::clamp(parameter, -1.0, 1.0), vector_.frame->LabelsOf(member)))
         continue;
       present.push_back(member);
     }
-    if (node_.op == kLimitRatio) return parameter == 0 ? std::vector<std::size_t>() : present;
+    if (node_.op == kLimitRatio) return parameter == 0 ? std::vector<std::uint32_t>() : present;
     const std::size_t limit =
         parameter < 1 ? 0 : static_cast<std::size_t>(std::min(parameter, 1e18));
     if (ranked) Rank(present, step);
@@ -87,9 +88,9 @@ class Chooser {
   }
 
  private:
-  void Rank(std::vector<std::size_t>& members, std::size_t step) const {
-    std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
-      const double x = vector_[a].values[step], y = vector_[b].values[step];
+  void Rank(std::vector<std::uint32_t>& members, std::size_t step) const {
+    std::stable_sort(members.begin(), members.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const double x = vector_.Row(a)[step], y = vector_.Row(b)[step];
       if (std::isnan(x) && std::isnan(y)) return false;
       return Better(node_.op == kTopk, x, y);
     });
@@ -104,41 +105,32 @@ class Chooser {
 }  // namespace
 
 Result<StepVector> ChooseFromGroups(Evaluator& evaluator, const Expr& expr, const Aggregate& node,
-                                    const StepVector& vector, const std::vector<Group>& groups,
+                                    const StepVector& vector, const Grouping& groups,
                                     const StepScalar& parameter) {
   const bool ratio = node.op == kLimitRatio;
+  StepVector chosen = evaluator.NewVector(vector.frame);
   // Without anything to choose, a parameter is not looked at any closer.
   const double greatest = *std::max_element(parameter.begin(), parameter.end());
   const bool nothing =
       ratio ? std::all_of(parameter.begin(), parameter.end(), [](double p) { return p == 0; })
             : greatest < 1 && !AnyNan(parameter);
-  if (nothing) return StepVector{};
+  if (nothing) return chosen;
   const auto error =
       ratio ? CheckRatio(evaluator, parameter, node.parameter->where) : CheckCount(parameter);
   if (error) return *error;
   Chooser chooser(evaluator, expr, node, vector);
-  if (evaluator.at_one_step()) {
-    StepVector out;
-    for (const Group& group : groups) {
-      for (const std::size_t member : chooser.Choose(group, 0, parameter[0]))
-        out.push_back(vector[member]);
-    }
-    return out;
-  }
-  StepVector chosen;
-  for (const StepSeries& series : vector) {
-    chosen.push_back(evaluator.NewSeries(series.labels));
-    chosen.back().drop_name = series.drop_name;
-  }
-  for (const Group& group : groups) {
+  std::vector<std::uint32_t> order;
+  for (std::size_t group = 0; group < groups.groups->size(); ++group) {
     for (std::size_t step = 0; step < parameter.size(); ++step) {
-      for (const std::size_t member : chooser.Choose(group, step, parameter[step])) {
-        chosen[member].Set(step, vector[member].At(step));
+      for (const std::uint32_t member :
+           chooser.Choose(groups.MembersOf(group), step, parameter[step])) {
+        chosen.Set(member, step, vector.At(member, step));
+        if (evaluator.ordered()) order.push_back(member);
       }
     }
   }
-  std::erase_if(chosen, [](const StepSeries& series) { return series.Empty(); });
-  return chosen;
+  if (!evaluator.ordered()) return chosen;
+  return InOrder(chosen, order);
 }
 
 }  // namespace tierwatch::promql

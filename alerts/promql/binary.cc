@@ -31,6 +31,8 @@ bool Compare(BinaryOp op, double a, double b) {
   }
 }
 
+bool IsTrim(BinaryOp op) { return op == BinaryOp::kTrimLower || op == BinaryOp::kTrimUpper; }
+
 double Compute(BinaryOp op, double a, double b) {
   switch (op) {
     case BinaryOp::kAdd:
@@ -117,37 +119,41 @@ Element CombineHistograms(Evaluator& evaluator, BinaryOp op, const Point& a, con
 
 Result<StepVector> VectorWithScalar(Evaluator& evaluator, const Expr& expr, const Binary& node,
                                     StepVector vector, const StepScalar& scalar, bool swapped) {
-  StepVector out;
   const bool comparison = IsComparison(node.op);
-  for (StepSeries& series : vector) {
-    for (std::size_t step = 0; step < scalar.size(); ++step) {
-      if (!series.Has(step)) continue;
-      const Point element = series.At(step);
+  const bool plain = vector.histograms.empty() && !IsTrim(node.op);
+  for (std::size_t i = 0; plain && i < vector.values.size(); ++i) {
+    const double element = vector.values[i], other = scalar[i % vector.steps];
+    if (IsAbsent(element)) continue;
+    const double result =
+        swapped ? Compute(node.op, other, element) : Compute(node.op, element, other);
+    const bool filter = comparison && !node.return_bool;
+    vector.values[i] = !filter ? result : result != 0 ? element : Absent();
+  }
+  for (std::size_t i = 0; !plain && i < vector.size(); ++i) {
+    for (std::size_t step = 0; step < vector.steps; ++step) {
+      if (!vector.Has(i, step)) continue;
+      const Point element = vector.At(i, step);
       const Point other{scalar[step]};
       Element result = Combine(evaluator, node.op, swapped ? other : element,
                                swapped ? element : other, expr.where);
       if (!result.matched) {
-        series.Set(step, {});
+        vector.Set(i, step, {});
         continue;
       }
       if (comparison) result.point = node.return_bool ? Point{result.keep ? 1.0 : 0.0} : element;
-      series.Set(step, result.keep || node.return_bool ? result.point : Point{});
+      vector.Set(i, step, result.keep || node.return_bool ? result.point : Point{});
     }
-    if (series.Empty()) continue;
-    if (ChangesMetric(node.op) || node.return_bool) evaluator.DropName(series);
-    out.push_back(std::move(series));
   }
-  if (evaluator.options().delayed_name_removal) return out;
-  return evaluator.Merge(std::move(out));
+  if (!ChangesMetric(node.op) && !node.return_bool) return vector;
+  return evaluator.DropNames(expr, std::move(vector));
 }
 
 }  // namespace
 
 Element Combine(Evaluator& evaluator, BinaryOp op, const Point& a, const Point& b,
                 const Place& where) {
-  const bool trim = op == BinaryOp::kTrimLower || op == BinaryOp::kTrimUpper;
   if (a.histogram || b.histogram) return CombineHistograms(evaluator, op, a, b, where);
-  if (trim) {
+  if (IsTrim(op)) {
     NoteTypes(evaluator, op, a, b, where);
     return {};
   }
@@ -176,8 +182,9 @@ Result<Value> EvaluateBinary(Evaluator& evaluator, const Expr& expr, const Binar
           ? VectorWithScalar(evaluator, expr, node, vector(rhs), *left_scalar, true)
       : right_scalar != nullptr
           ? VectorWithScalar(evaluator, expr, node, vector(lhs), *right_scalar, false)
-      : IsSetOperator(node.op) ? EvaluateSetOperator(evaluator, node, vector(lhs), vector(rhs))
-                               : EvaluateMatched(evaluator, expr, node, vector(lhs), vector(rhs));
+      : IsSetOperator(node.op)
+          ? EvaluateSetOperator(evaluator, expr, node, vector(lhs), vector(rhs))
+          : EvaluateMatched(evaluator, expr, node, vector(lhs), vector(rhs));
   if (!result.ok()) return result.error();
   return Value{std::move(result).value()};
 }

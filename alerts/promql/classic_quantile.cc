@@ -14,9 +14,11 @@ constexpr double kSmallDelta = 1e-12;  // what floats lose when counts are added
 
 // By bound, buckets of one bound joined. False where the last one isn't +Inf.
 bool Order(std::vector<ClassicBucket>& buckets) {
-  std::sort(buckets.begin(), buckets.end(), [](const ClassicBucket& a, const ClassicBucket& b) {
+  const auto before = [](const ClassicBucket& a, const ClassicBucket& b) {
     return a.upper_bound < b.upper_bound;
-  });
+  };
+  if (!std::is_sorted(buckets.begin(), buckets.end(), before))
+    std::sort(buckets.begin(), buckets.end(), before);
   if (buckets.back().upper_bound != kInf) return false;
   std::size_t last = 0;
   for (std::size_t i = 1; i < buckets.size(); ++i) {
@@ -76,7 +78,7 @@ bool AlmostEqual(double a, double b, double epsilon) {
   return difference / std::min(sum, std::numeric_limits<double>::max()) < epsilon;
 }
 
-ClassicQuantile QuantileOf(double q, std::vector<ClassicBucket> buckets) {
+ClassicQuantile QuantileOf(double q, std::vector<ClassicBucket>& buckets) {
   ClassicQuantile result;
   if (std::isnan(q) || q < 0 || q > 1) {
     result.value = std::isnan(q) ? series::OrdinaryNan() : q < 0 ? -kInf : kInf;
@@ -91,7 +93,7 @@ ClassicQuantile QuantileOf(double q, std::vector<ClassicBucket> buckets) {
   return result;
 }
 
-double FractionOf(double lower, double upper, std::vector<ClassicBucket> buckets) {
+double FractionOf(double lower, double upper, std::vector<ClassicBucket>& buckets) {
   if (!Order(buckets)) return series::OrdinaryNan();
   const double observations = buckets.back().count;
   if (observations == 0 || std::isnan(lower) || std::isnan(upper)) return series::OrdinaryNan();

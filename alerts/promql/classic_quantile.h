@@ -19,12 +19,13 @@ struct ClassicQuantile {
 };
 
 /// Linear inside of a bucket. NaN without a +Inf bucket, observations or a second bucket; ∓Inf for
-/// q outside of [0, 1]. Source: Prometheus 3.14, BucketQuantile. At least one bucket, in any order.
-ClassicQuantile QuantileOf(double q, std::vector<ClassicBucket> buckets);
+/// q outside of [0, 1]. Source: Prometheus 3.14, BucketQuantile. At least one bucket, in any order;
+/// they are put in order and made monotonic.
+ClassicQuantile QuantileOf(double q, std::vector<ClassicBucket>& buckets);
 
 /// The share of observations between two values. Source: BucketFraction. At least one bucket, in
 /// any order.
-double FractionOf(double lower, double upper, std::vector<ClassicBucket> buckets);
+double FractionOf(double lower, double upper, std::vector<ClassicBucket>& buckets);
 
 /// Equal up to a relative difference of `epsilon` of the sum. Source: util/almost. NaN equals NaN.
 bool AlmostEqual(double a, double b, double epsilon);

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
+#include "alerts/promql/memo.h"
 #include "alerts/promql/promql.h"
 #include "alerts/promql/resolve.h"
+#include "alerts/series/queryable.h"
 
 namespace tierwatch::promql {
 namespace {
@@ -12,46 +14,53 @@ namespace {
 // Farther than any calendar, near enough for arithmetic on milliseconds not to overflow.
 constexpr TimestampMs kFarthest = 1'000'000'000'000'000'000;
 
-Vector ToVector(StepVector vector, TimestampMs time) {
+Vector ToVector(const StepVector& vector, TimestampMs time) {
   Vector result;
-  for (StepSeries& series : vector) {
-    if (!series.Has(0)) continue;
-    VectorSample& sample = result.emplace_back();
-    sample.labels = std::move(series.labels);
-    sample.time = time;
-    sample.value = series.values[0];
-    sample.histogram = series.Histogram(0);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (!vector.Has(i, 0)) continue;
+    result.push_back({vector.frame->LabelsOf(i), time, vector.values[i], vector.Histogram(i, 0)});
   }
   return result;
 }
 
-SeriesPoints ToPoints(StepSeries series, const Steps& steps) {
-  SeriesPoints result;
-  result.labels = std::move(series.labels);
-  for (std::size_t step = 0; step < steps.count; ++step) {
-    if (!series.Has(step)) continue;
-    if (const HistogramPtr& histogram = series.Histogram(step)) {
-      result.histograms.emplace_back(steps.At(step), histogram);
-    } else {
-      result.points.emplace_back(steps.At(step), series.values[step]);
+Matrix ToMatrix(const StepVector& vector, const Steps& steps) {
+  Matrix matrix;
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (vector.Empty(i)) continue;
+    SeriesPoints& series = matrix.emplace_back();
+    series.labels = vector.frame->LabelsOf(i);
+    for (std::size_t step = 0; step < steps.count; ++step) {
+      if (!vector.Has(i, step)) continue;
+      if (const HistogramPtr& histogram = vector.Histogram(i, step)) {
+        series.histograms.emplace_back(steps.At(step), histogram);
+      } else {
+        series.points.emplace_back(steps.At(step), vector.Row(i)[step]);
+      }
     }
   }
-  return result;
+  return matrix;
 }
 
-SeriesPoints ToPoints(const RangeSeries& series, TimestampMs after, TimestampMs until) {
-  SeriesPoints result;
-  result.labels = series.drop_name ? WithoutName(series.labels) : series.labels;
-  for (std::size_t i = 0; i < series.floats.times.size(); ++i) {
-    const TimestampMs time = series.floats.times[i];
-    if (time > after && time <= until) result.points.emplace_back(time, series.floats.values[i]);
+Matrix ToMatrix(const RangeVector& range, TimestampMs after, TimestampMs until) {
+  Matrix matrix;
+  RangeScratch scratch;
+  for (std::size_t i = 0; i < range.frame->size(); ++i) {
+    const RangeSeries series = range.source->At(i, scratch);
+    SeriesPoints& points = matrix.emplace_back();
+    const LabelPairs labels = (*range.frame)[i];
+    points.labels = series::Spelled(*range.frame->symbols(),
+                                    range.frame->DropsName(i) ? WithoutMetadata(labels) : labels);
+    for (std::size_t k = 0; k < series.floats.times.size(); ++k) {
+      const TimestampMs time = series.floats.times[k];
+      if (time > after && time <= until) points.points.emplace_back(time, series.floats.values[k]);
+    }
+    for (std::size_t k = 0; k < series.histograms.times.size(); ++k) {
+      const TimestampMs time = series.histograms.times[k];
+      if (time > after && time <= until)
+        points.histograms.emplace_back(time, series.histograms.values[k]);
+    }
   }
-  for (std::size_t i = 0; i < series.histograms.times.size(); ++i) {
-    const TimestampMs time = series.histograms.times[i];
-    if (time > after && time <= until)
-      result.histograms.emplace_back(time, series.histograms.values[i]);
-  }
-  return result;
+  return matrix;
 }
 
 Matrix Sorted(Matrix matrix) {
@@ -61,14 +70,6 @@ Matrix Sorted(Matrix matrix) {
   std::sort(matrix.begin(), matrix.end(),
             [](const SeriesPoints& a, const SeriesPoints& b) { return a.labels < b.labels; });
   return matrix;
-}
-
-// What is left of names that were to go when the evaluation ends.
-Result<StepVector> Finish(const Evaluator& evaluator, StepVector vector) {
-  for (StepSeries& series : vector) {
-    if (series.drop_name) series.labels = WithoutName(series.labels);
-  }
-  return evaluator.Merge(std::move(vector));
 }
 
 Error NotForRange(ValueType type) {
@@ -81,19 +82,21 @@ Error NotForRange(ValueType type) {
 }  // namespace
 
 Result<QueryResult> Engine::Instant(const ExprPtr& expr, const series::Queryable& storage,
-                                    TimestampMs time) const {
+                                    TimestampMs time, const Interrupt& interrupt) const {
   if (std::abs(time) > kFarthest) return Error{"the time of the query is out of range"};
-  const Result<ExprPtr> resolved = Resolve(expr, {time, time, Millis(0)});
+  const Result<Resolved> resolved = Resolve(expr, {time, time, Millis(0)});
   if (!resolved.ok()) return resolved.error();
-  QueryState query{storage, options_};
+  const std::unique_ptr<series::View> view = storage.Open(interrupt);
+  Memos memos(resolved->nodes);
+  QueryState query{*view, options_, memos, interrupt};
   Evaluator evaluator(query, Steps{time, 1, 1});
-  Result<Value> value = evaluator.Evaluate(**resolved);
+  Result<Value> value = evaluator.Evaluate(*resolved->expr);
   if (!value.ok()) return value.error();
   QueryResult result;
   if (auto* vector = std::get_if<StepVector>(&value->value)) {
-    Result<StepVector> finished = Finish(evaluator, std::move(*vector));
+    const Result<StepVector> finished = evaluator.Finish(*resolved->expr, std::move(*vector));
     if (!finished.ok()) return finished.error();
-    result.value = ToVector(std::move(finished).value(), time);
+    result.value = ToVector(*finished, time);
   } else if (const auto* scalar = std::get_if<StepScalar>(&value->value)) {
     result.value = Scalar{time, scalar->front()};
   } else if (auto* text = std::get_if<std::string>(&value->value)) {
@@ -102,11 +105,8 @@ Result<QueryResult> Engine::Instant(const ExprPtr& expr, const series::Queryable
     const RangeVector& range = std::get<RangeVector>(value->value);
     if (range.anchored || range.smoothed)
       return Error{"anchored and smoothed range vectors are not supported yet as a result"};
-    Matrix matrix;
     const TimestampMs until = range.End(time);
-    for (const RangeSeries& series : range.series)
-      matrix.push_back(ToPoints(series, until - range.range, until));
-    result.value = Sorted(std::move(matrix));
+    result.value = Sorted(ToMatrix(range, until - range.range, until));
   }
   result.warnings = query.notes.Warnings();
   result.infos = query.notes.Infos();
@@ -114,7 +114,8 @@ Result<QueryResult> Engine::Instant(const ExprPtr& expr, const series::Queryable
 }
 
 Result<QueryResult> Engine::Range(const ExprPtr& expr, const series::Queryable& storage,
-                                  TimestampMs start, TimestampMs end, Millis step) const {
+                                  TimestampMs start, TimestampMs end, Millis step,
+                                  const Interrupt& interrupt) const {
   const ValueType type = TypeOf(*expr);
   if (type != ValueType::kScalar && type != ValueType::kVector) return NotForRange(type);
   if (step.count() <= 0) return Error{"the step of a range query must be positive"};
@@ -125,25 +126,26 @@ Result<QueryResult> Engine::Range(const ExprPtr& expr, const series::Queryable& 
     result.value = Matrix{};
     return result;
   }
-  const Result<ExprPtr> resolved = Resolve(expr, {start, end, step});
+  const Result<Resolved> resolved = Resolve(expr, {start, end, step});
   if (!resolved.ok()) return resolved.error();
-  QueryState query{storage, options_};
+  const std::unique_ptr<series::View> view = storage.Open(interrupt);
+  Memos memos(resolved->nodes);
+  QueryState query{*view, options_, memos, interrupt};
   const Steps steps{start, step.count(),
                     static_cast<std::size_t>((end - start) / step.count()) + 1};
   Evaluator evaluator(query, steps);
-  Result<Value> value = evaluator.Evaluate(**resolved);
+  Result<Value> value = evaluator.Evaluate(*resolved->expr);
   if (!value.ok()) return value.error();
   StepVector vector;
   if (auto* scalar = std::get_if<StepScalar>(&value->value)) {
-    vector.push_back({{}, false, std::move(*scalar)});
+    vector = evaluator.NewVector(evaluator.Unlabelled());
+    vector.values = std::move(*scalar);
   } else {
     vector = std::get<StepVector>(std::move(value->value));
   }
-  Result<StepVector> finished = Finish(evaluator, std::move(vector));
+  const Result<StepVector> finished = evaluator.Finish(*resolved->expr, std::move(vector));
   if (!finished.ok()) return finished.error();
-  Matrix matrix;
-  for (StepSeries& series : *finished) matrix.push_back(ToPoints(std::move(series), steps));
-  result.value = Sorted(std::move(matrix));
+  result.value = Sorted(ToMatrix(*finished, steps));
   result.warnings = query.notes.Warnings();
   result.infos = query.notes.Infos();
   return result;

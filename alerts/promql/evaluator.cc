@@ -1,7 +1,6 @@
 #include "alerts/promql/evaluator.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "alerts/promql/functions.h"
@@ -14,27 +13,60 @@ namespace {
 // What a value weighs in the sample budget.
 std::size_t Weight(const Value& value) {
   if (const auto* scalar = std::get_if<StepScalar>(&value.value)) return scalar->size();
-  std::size_t weight = 0;
-  if (const auto* vector = std::get_if<StepVector>(&value.value)) {
-    for (const StepSeries& series : *vector) weight += series.values.size();
-  } else if (const auto* range = std::get_if<RangeVector>(&value.value)) {
-    for (const RangeSeries& series : range->series)
-      weight += series.floats.times.size() + series.histograms.times.size();
+  if (const auto* vector = std::get_if<StepVector>(&value.value)) return vector->values.size();
+  return 0;  // a range vector is read series by series
+}
+
+// Whether label sets that differ still do without their metadata: where all have the same.
+bool SameMetadata(const Frame& frame) {
+  const auto metadata = [&](std::size_t i) {
+    return std::array{series::ValueOf(frame[i], series::kNameSymbol),
+                      series::ValueOf(frame[i], series::kTypeSymbol),
+                      series::ValueOf(frame[i], series::kUnitSymbol)};
+  };
+  for (std::size_t i = 1; i < frame.size(); ++i) {
+    if (metadata(i) != metadata(0)) return false;
   }
-  return weight;
+  return true;
+}
+
+// Takes the metadata off the series that `off` is true for.
+template <class Off>
+void DropMetadata(const FramePtr& input, Relabelling& result, Off off) {
+  FrameBuilder frame(input->symbols());
+  const auto labels = [&](std::size_t i) {
+    return off(i) ? WithoutMetadata((*input)[i]) : (*input)[i];
+  };
+  result.to.clear();
+  if (input->distinct() && SameMetadata(*input)) {
+    for (std::size_t i = 0; i < input->size(); ++i) frame.Add(labels(i));
+    result.frame = frame.Finish(true);
+  } else {
+    for (std::size_t i = 0; i < input->size(); ++i)
+      result.to.push_back(static_cast<std::uint32_t>(frame.Insert(labels(i)).first));
+    if (frame.size() == input->size()) result.to.clear();
+    result.frame = frame.Finish();
+  }
+  result.input = input;
 }
 
 }  // namespace
 
-bool StepSeries::Empty() const { return std::all_of(values.begin(), values.end(), IsAbsent); }
+bool StepVector::Empty(std::size_t i) const { return std::ranges::all_of(Row(i), IsAbsent); }
 
-Labels WithoutName(const Labels& labels) {
-  Labels rest = labels;
-  for (const std::string_view name :
-       {kMetricName, std::string_view("__type__"), std::string_view("__unit__")}) {
-    rest.Remove(name);
-  }
-  return rest;
+LabelPairs WithoutMetadata(LabelPairs labels) {
+  // Metadata have the least numbers, so that they come first.
+  std::size_t first = 0;
+  while (first < labels.size() && IsMetadata(labels[first].name)) ++first;
+  return labels.subspan(first);
+}
+
+StepVector InOrder(const StepVector& vector, std::span<const std::uint32_t> order) {
+  FrameBuilder frame(vector.frame->symbols());
+  for (const std::uint32_t i : order) frame.Add((*vector.frame)[i], vector.frame->DropsName(i));
+  StepVector out(frame.Finish(vector.frame->distinct()), 1);
+  for (std::size_t to = 0; to < order.size(); ++to) out.Set(to, 0, vector.At(order[to], 0));
+  return out;
 }
 
 Error Evaluator::TooManySamples() const {
@@ -45,6 +77,7 @@ Error Evaluator::TooManySamples() const {
 Result<Value> Evaluator::Evaluate(const Expr& expr) {
   // Every node costs at least a value per step.
   if (steps_.count > query_.options.max_samples) return TooManySamples();
+  if (const auto error = Interrupted()) return *error;
   const std::size_t before = query_.samples;
   Result<Value> value = Dispatch(expr);
   if (!value.ok()) return value;
@@ -69,39 +102,56 @@ Result<StepScalar> Evaluator::Scalar(const Expr& expr) {
   return std::get<StepScalar>(std::move(value->value));
 }
 
+Result<std::string> Evaluator::String(const Expr& expr) {
+  Result<Value> value = Evaluate(expr);
+  if (!value.ok()) return value.error();
+  return std::get<std::string>(std::move(value->value));
+}
+
 Result<RangeVector> Evaluator::Range(const Expr& expr) {
   const Expr& inner = Unwrap(expr);
   if (const auto* subquery = std::get_if<Subquery>(&inner.node)) return RunSubquery(*subquery);
-  return SelectRange(std::get<MatrixSelector>(inner.node));
+  return SelectRange(inner, std::get<MatrixSelector>(inner.node));
 }
 
-void Evaluator::DropName(StepSeries& series) const {
-  series.drop_name = true;
-  if (!query_.options.delayed_name_removal) series.labels = WithoutName(series.labels);
-}
-
-Result<StepVector> Evaluator::Merge(StepVector vector) const {
-  std::unordered_map<std::uint64_t, std::vector<std::size_t>> seen;
-  StepVector merged;
-  merged.reserve(vector.size());
-  for (StepSeries& series : vector) {
-    std::vector<std::size_t>& same_hash = seen[series.labels.Fingerprint()];
-    const auto same = std::find_if(same_hash.begin(), same_hash.end(), [&](std::size_t i) {
-      return merged[i].labels == series.labels;
-    });
-    if (same == same_hash.end()) {
-      same_hash.push_back(merged.size());
-      merged.push_back(std::move(series));
-      continue;
-    }
-    for (std::size_t step = 0; step < steps_.count; ++step) {
-      if (!series.Has(step)) continue;
-      if (merged[*same].Has(step))
-        return Error{"vector cannot contain metrics with the same labelset"};
-      merged[*same].Set(step, series.At(step));
+Result<StepVector> Evaluator::DropNames(const Expr& expr, StepVector vector) {
+  Relabelling& memo = MemoOf<Relabelling>(expr, Memos::kNames);
+  if (memo.input != vector.frame) {
+    if (query_.options.delayed_name_removal) {
+      FrameBuilder frame(vector.frame->symbols());
+      for (std::size_t i = 0; i < vector.size(); ++i) frame.Add((*vector.frame)[i], true);
+      memo.frame = frame.Finish(vector.frame->distinct());
+      memo.input = vector.frame;
+    } else {
+      DropMetadata(vector.frame, memo, [](std::size_t) { return true; });
     }
   }
-  return merged;
+  return Move(std::move(vector), memo);
+}
+
+Result<StepVector> Evaluator::Finish(const Expr& expr, StepVector vector) {
+  Relabelling& memo = MemoOf<Relabelling>(expr, Memos::kFinish);
+  if (memo.input != vector.frame) {
+    DropMetadata(vector.frame, memo, [&](std::size_t i) { return vector.frame->DropsName(i); });
+  }
+  return Move(std::move(vector), memo);
+}
+
+Result<StepVector> Evaluator::Move(StepVector vector, const Relabelling& relabelling) const {
+  if (relabelling.to.empty()) {
+    vector.frame = relabelling.frame;
+    return vector;
+  }
+  StepVector moved = NewVector(relabelling.frame);
+  for (std::size_t i = 0; i < relabelling.to.size(); ++i) {
+    const std::size_t to = relabelling.to[i];
+    for (std::size_t step = 0; step < steps_.count; ++step) {
+      if (!vector.Has(i, step)) continue;
+      if (moved.Has(to, step)) return Error{"vector cannot contain metrics with the same labelset"};
+      moved.Set(to, step, vector.At(i, step));
+    }
+  }
+  return moved;
 }
 
 Result<Value> Evaluator::EvaluateAt(const Expr&, const NumberLiteral& node) {
@@ -114,13 +164,13 @@ Result<Value> Evaluator::EvaluateAt(const Expr&, const StringLiteral& node) {
 
 Result<Value> Evaluator::EvaluateAt(const Expr& expr, const VectorSelector& node) {
   Result<StepVector> vector =
-      node.smoothed ? Smoothed(node, expr.where) : SelectInstant(node, Give::kValue);
+      node.smoothed ? Smoothed(expr, node) : SelectInstant(&expr, node, Give::kValue);
   if (!vector.ok()) return vector.error();
   return Value{std::move(vector).value()};
 }
 
-Result<Value> Evaluator::EvaluateAt(const Expr&, const MatrixSelector& node) {
-  Result<RangeVector> range = SelectRange(node);
+Result<Value> Evaluator::EvaluateAt(const Expr& expr, const MatrixSelector& node) {
+  Result<RangeVector> range = SelectRange(expr, node);
   if (!range.ok()) return range.error();
   return Value{std::move(range).value()};
 }
@@ -133,7 +183,7 @@ Result<Value> Evaluator::EvaluateAt(const Expr&, const Subquery& node) {
 
 Result<Value> Evaluator::EvaluateAt(const Expr&, const Paren& node) { return Evaluate(*node.expr); }
 
-Result<Value> Evaluator::EvaluateAt(const Expr&, const Unary& node) {
+Result<Value> Evaluator::EvaluateAt(const Expr& expr, const Unary& node) {
   Result<Value> value = Evaluate(*node.expr);
   if (!value.ok() || !node.negative) return value;
   if (auto* scalar = std::get_if<StepScalar>(&value->value)) {
@@ -141,21 +191,15 @@ Result<Value> Evaluator::EvaluateAt(const Expr&, const Unary& node) {
     return value;
   }
   auto& vector = std::get<StepVector>(value->value);
-  for (StepSeries& series : vector) {
-    for (std::size_t step = 0; step < steps_.count; ++step) {
-      if (series.HasFloat(step)) {
-        series.values[step] = -series.values[step];
-      } else if (series.Has(step)) {
-        series.histograms[step] =
-            Changed(*series.histograms[step], [](auto& histogram) { histogram.Mul(-1); });
-      }
-    }
-    DropName(series);
+  for (double& v : vector.values) {
+    if (!IsAbsent(v)) v = -v;
   }
-  if (query_.options.delayed_name_removal) return value;
-  Result<StepVector> merged = Merge(std::move(vector));
-  if (!merged.ok()) return merged.error();
-  return Value{std::move(merged).value()};
+  for (HistogramPtr& histogram : vector.histograms) {
+    if (histogram) histogram = Changed(*histogram, [](auto& copy) { copy.Mul(-1); });
+  }
+  Result<StepVector> renamed = DropNames(expr, std::move(vector));
+  if (!renamed.ok()) return renamed.error();
+  return Value{std::move(renamed).value()};
 }
 
 Result<Value> Evaluator::EvaluateAt(const Expr& expr, const Binary& node) {
@@ -172,14 +216,7 @@ Result<Value> Evaluator::EvaluateAt(const Expr& expr, const Call& node) {
   if (node.function->run == nullptr) {
     return Error{std::string(node.function->name) + "() is not supported yet"};
   }
-  Result<Value> value = node.function->run(*this, expr, node);
-  if (!value.ok() || query_.options.delayed_name_removal) return value;
-  if (auto* vector = std::get_if<StepVector>(&value->value)) {
-    Result<StepVector> merged = Merge(std::move(*vector));
-    if (!merged.ok()) return merged.error();
-    return Value{std::move(merged).value()};
-  }
-  return value;
+  return node.function->run(*this, expr, node);
 }
 
 Result<Value> Evaluator::EvaluateAt(const Expr&, const StepInvariant& node) {
@@ -188,17 +225,14 @@ Result<Value> Evaluator::EvaluateAt(const Expr&, const StepInvariant& node) {
   if (!value.ok()) return value;
   if (auto* scalar = std::get_if<StepScalar>(&value->value))
     scalar->resize(steps_.count, scalar->front());
-  if (auto* vector = std::get_if<StepVector>(&value->value)) {
-    if (vector->size() * steps_.count > query_.options.max_samples) return TooManySamples();
-    for (StepSeries& series : *vector) {
-      const double value_once = series.values.front();
-      series.values.resize(steps_.count, value_once);
-      if (series.histograms.empty()) continue;
-      const HistogramPtr histogram = series.histograms.front();
-      series.histograms.resize(steps_.count, histogram);
-    }
+  auto* vector = std::get_if<StepVector>(&value->value);
+  if (vector == nullptr || at_one_step()) return value;
+  if (vector->size() > query_.options.max_samples / steps_.count) return TooManySamples();
+  StepVector repeated = NewVector(vector->frame);
+  for (std::size_t i = 0; i < vector->size(); ++i) {
+    for (std::size_t step = 0; step < steps_.count; ++step) repeated.Set(i, step, vector->At(i, 0));
   }
-  return value;
+  return Value{std::move(repeated)};
 }
 
 }  // namespace tierwatch::promql

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <map>
+#include <optional>
+#include <set>
 
 #include "alerts/promql/classic_quantile.h"
 #include "alerts/promql/functions.h"
@@ -16,167 +16,170 @@ namespace {
 
 using enum ValueType;
 
-// A classic histogram: the series of its buckets.
-struct Classic {
-  Labels labels;  // without le
-  bool drop_name = false;
-  struct Bound {
-    double upper = 0;
-    const StepSeries* series = nullptr;
-  };
-  std::vector<Bound> bounds;
-  std::vector<bool> excluded{};  // by step, empty where none: a native histogram is in the way
+std::string_view NameInNotes(const Evaluator& evaluator, const Frame& frame, std::size_t i) {
+  return evaluator.options().delayed_name_removal ? frame.Text(i, series::kNameSymbol)
+                                                  : std::string_view();
+}
 
-  std::vector<ClassicBucket> At(std::size_t step) const {
-    std::vector<ClassicBucket> buckets;
-    if (!excluded.empty() && excluded[step]) return buckets;
-    for (const Bound& bound : bounds) {
-      if (bound.series->HasFloat(step))
-        buckets.push_back({bound.upper, bound.series->values[step]});
-    }
-    return buckets;
-  }
+// Which series make up which histogram: native ones by themselves, classic ones by their buckets.
+struct Layout : Memo {
+  struct Bucket {
+    double upper = 0;
+    std::uint32_t series = 0;
+  };
+  struct Classic {
+    std::uint32_t histogram = 0;    // in `histograms`
+    std::vector<Bucket> buckets{};  // ascending by bound
+  };
+  FramePtr input;
+  std::vector<std::uint32_t> natives;  // series that have native histograms, or may have
+  FramePtr histograms;                 // the labels of all, of the classic ones without le
+  std::vector<Classic> classics;
+  std::vector<std::uint32_t> native_histograms;  // by native, in `histograms`
+  std::vector<std::uint32_t> unbounded;          // series without a bound that can be read
 };
 
-std::string_view NameInNotes(const Evaluator& evaluator, const Labels& labels) {
-  return evaluator.options().delayed_name_removal ? labels.Get(kMetricName) : std::string_view();
-}
-
-bool HasFloats(const StepSeries& series) {
-  for (std::size_t step = 0; step < series.values.size(); ++step) {
-    if (series.HasFloat(step)) return true;
+std::vector<std::uint32_t> Natives(const StepVector& vector) {
+  std::vector<std::uint32_t> natives;
+  for (std::size_t at = 0; at < vector.histograms.size(); ++at) {
+    const auto i = static_cast<std::uint32_t>(at / vector.steps);
+    if (vector.histograms[at] && (natives.empty() || natives.back() != i)) natives.push_back(i);
   }
-  return false;
+  return natives;
 }
 
-// Groups the buckets in the order in which histograms first occur. A bucket without a bound is left
-// out with a warning.
-std::vector<Classic> Group(Evaluator& evaluator, const StepVector& vector, const Expr& arg) {
-  std::vector<Classic> histograms;
-  std::map<Labels, std::size_t> index;
-  for (const StepSeries& series : vector) {
-    if (!HasFloats(series)) continue;
-    const std::string_view le = series.labels.Get("le");
-    const std::optional<double> bound = ParseBucketBound(le);
+void MakeLayout(const StepVector& vector, std::vector<std::uint32_t> natives, Layout& layout) {
+  const Frame& input = *vector.frame;
+  FrameBuilder frame(input.symbols());
+  std::vector<std::uint32_t> classic_of;  // by histogram: its place in `classics`, plus 1
+  std::vector<LabelPair> labels;
+  layout.classics.clear();
+  layout.unbounded.clear();
+  layout.native_histograms.clear();
+  for (std::uint32_t i = 0; i < input.size(); ++i) {
+    const std::optional<double> bound = ParseBucketBound(input.Text(i, series::kLeSymbol));
     if (!bound) {
-      evaluator.notes().Warn(
-          "PromQL warning: bucket label \"le\" is missing or has a malformed value of " +
-              Quote(le) + ForMetric(NameInNotes(evaluator, series.labels)),
-          arg.where);
+      layout.unbounded.push_back(i);
       continue;
     }
-    Labels labels = series.labels;
-    labels.Remove("le");
-    const auto [at, fresh] = index.try_emplace(labels, histograms.size());
-    if (fresh) histograms.push_back({std::move(labels), series.drop_name, {}, {}});
-    histograms[at->second].bounds.push_back({*bound, &series});
+    labels.assign(input[i].begin(), input[i].end());
+    series::SetValue(labels, series::kLeSymbol, series::kNoText);
+    const std::size_t histogram = frame.Insert(labels, input.DropsName(i)).first;
+    classic_of.resize(frame.size());
+    if (classic_of[histogram] == 0) {
+      layout.classics.push_back({static_cast<std::uint32_t>(histogram)});
+      classic_of[histogram] = static_cast<std::uint32_t>(layout.classics.size());
+    }
+    layout.classics[classic_of[histogram] - 1].buckets.push_back({*bound, i});
   }
-  return histograms;
+  for (Layout::Classic& classic : layout.classics) {
+    std::ranges::stable_sort(classic.buckets, {}, &Layout::Bucket::upper);
+  }
+  for (const std::uint32_t i : natives) {
+    layout.native_histograms.push_back(
+        static_cast<std::uint32_t>(frame.Insert(input[i], input.DropsName(i)).first));
+  }
+  layout.natives = std::move(natives);
+  layout.histograms = frame.Finish();
+  layout.input = vector.frame;
 }
 
-// Where a native and a classic histogram share their labels at a step, neither counts: takes both
-// out, with a warning.
-void TakeOutConflicts(Evaluator& evaluator, StepVector& natives, std::vector<Classic>& classics,
-                      const Expr& arg) {
-  for (StepSeries& native : natives) {
-    for (Classic& classic : classics) {
-      if (classic.labels != native.labels) continue;
-      for (std::size_t step = 0; step < native.values.size(); ++step) {
-        if (!native.Histogram(step) || classic.At(step).empty()) continue;
-        evaluator.notes().Warn(
+// A bucket without a bound is left out with a warning.
+void WarnUnbounded(Evaluator& evaluator, const StepVector& vector, const Layout& layout,
+                   const Place& where) {
+  for (const std::uint32_t i : layout.unbounded) {
+    bool floats = false;
+    for (std::size_t step = 0; step < vector.steps; ++step)
+      floats = floats || vector.HasFloat(i, step);
+    if (!floats) continue;
+    evaluator.notes().Warn(
+        "PromQL warning: bucket label \"le\" is missing or has a malformed value of " +
+            Quote(vector.frame->Text(i, series::kLeSymbol)) +
+            ForMetric(NameInNotes(evaluator, *vector.frame, i)),
+        where);
+  }
+}
+
+// All histograms of a vector, at every step.
+class Histograms {
+ public:
+  // `arg` gave the vector, as an argument of `expr`.
+  Histograms(Evaluator& evaluator, const Expr& expr, const StepVector& vector, const Expr& arg)
+      : evaluator_(evaluator), vector_(vector), layout_(evaluator.MemoOf<Layout>(expr)) {
+    std::vector<std::uint32_t> natives = Natives(vector);
+    if (layout_.input != vector.frame || layout_.natives != natives)
+      MakeLayout(vector, std::move(natives), layout_);
+    WarnUnbounded(evaluator, vector, layout_, arg.where);
+    FindConflicts(arg.where);
+  }
+
+  // A value for each: of_native(histogram, i, step) and of_classic(buckets, i, step), where i is
+  // the histogram's place in the result.
+  template <class OfNative, class OfClassic>
+  StepVector Each(OfNative of_native, OfClassic of_classic) {
+    StepVector out = evaluator_.NewVector(layout_.histograms);
+    for (std::size_t n = 0; n < layout_.natives.size(); ++n) {
+      const std::size_t i = layout_.native_histograms[n];
+      for (std::size_t step = 0; step < out.steps; ++step) {
+        const HistogramPtr& histogram = vector_.Histogram(layout_.natives[n], step);
+        if (histogram && !conflicts_.contains(i * out.steps + step))
+          out.Row(i)[step] = of_native(*histogram, i, step);
+      }
+    }
+    for (const Layout::Classic& classic : layout_.classics) {
+      for (std::size_t step = 0; step < out.steps; ++step) {
+        const std::size_t at = classic.histogram * out.steps + step;
+        if (conflicts_.contains(at) || !Gather(classic, step)) continue;
+        out.values[at] = of_classic(buckets_, classic.histogram, step);
+      }
+    }
+    return out;
+  }
+  const Frame& labels() const { return *layout_.histograms; }
+
+ private:
+  bool Gather(const Layout::Classic& classic, std::size_t step) {
+    buckets_.clear();
+    for (const auto& [upper, i] : classic.buckets) {
+      if (vector_.HasFloat(i, step)) buckets_.push_back({upper, vector_.Row(i)[step]});
+    }
+    return !buckets_.empty();
+  }
+
+  // Where a native and a classic histogram share their labels at a step, neither counts.
+  void FindConflicts(const Place& where) {
+    if (layout_.natives.empty()) return;
+    std::set<std::size_t> natives;
+    for (std::size_t n = 0; n < layout_.natives.size(); ++n) {
+      for (std::size_t step = 0; step < vector_.steps; ++step) {
+        if (vector_.Histogram(layout_.natives[n], step))
+          natives.insert(layout_.native_histograms[n] * vector_.steps + step);
+      }
+    }
+    for (const Layout::Classic& classic : layout_.classics) {
+      for (std::size_t step = 0; step < vector_.steps; ++step) {
+        const std::size_t at = classic.histogram * vector_.steps + step;
+        if (!natives.contains(at) || !Gather(classic, step)) continue;
+        evaluator_.notes().Warn(
             "PromQL warning: vector contains a mix of classic and native histograms" +
-                ForMetric(NameInNotes(evaluator, native.labels)),
-            arg.where);
-        native.Set(step, {});
-        classic.excluded.resize(native.values.size());
-        classic.excluded[step] = true;
+                ForMetric(NameInNotes(evaluator_, *layout_.histograms, classic.histogram)),
+            where);
+        conflicts_.insert(at);
       }
     }
   }
-}
 
-// All histograms of a vector: native ones as elements, classic ones by their buckets.
-struct Histograms {
-  StepVector natives;
-  std::vector<Classic> classics;
+  Evaluator& evaluator_;
+  const StepVector& vector_;
+  Layout& layout_;
+  std::vector<ClassicBucket> buckets_;  // of one histogram at one step
+  std::set<std::size_t> conflicts_;     // histogram * steps + step
 };
 
-Histograms Split(Evaluator& evaluator, const StepVector& vector, const Expr& arg) {
-  Histograms histograms;
-  for (const StepSeries& series : vector) {
-    if (!series.histograms.empty()) histograms.natives.push_back(series);
-  }
-  histograms.classics = Group(evaluator, vector, arg);
-  TakeOutConflicts(evaluator, histograms.natives, histograms.classics, arg);
-  return histograms;
-}
-
-// One series per native histogram; of(histogram, series, step) gives its value.
-template <class Of>
-StepVector OfNatives(const Evaluator& evaluator, const StepVector& natives, Of of) {
-  StepVector out;
-  for (const StepSeries& native : natives) {
-    StepSeries series = evaluator.NewSeries(native.labels);
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      if (const HistogramPtr& histogram = native.Histogram(step))
-        series.values[step] = of(*histogram, native, step);
-    }
-    if (series.Empty()) continue;
-    evaluator.DropName(series);
-    out.push_back(std::move(series));
-  }
-  return out;
-}
-
-// One output series per classic histogram; at(histogram, buckets, step) gives its value.
-template <class At>
-StepVector OfEach(const Evaluator& evaluator, const std::vector<Classic>& histograms, At at) {
-  StepVector out;
-  for (const Classic& histogram : histograms) {
-    StepSeries series = evaluator.NewSeries(histogram.labels);
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      std::vector<ClassicBucket> buckets = histogram.At(step);
-      if (!buckets.empty()) series.values[step] = at(histogram, std::move(buckets), step);
-    }
-    if (series.Empty()) continue;
-    evaluator.DropName(series);
-    out.push_back(std::move(series));
-  }
-  return out;
-}
-
-// A histogram that changes its type has both at different steps: one series.
-Result<Value> Joined(const Evaluator& evaluator, StepVector natives, StepVector classics) {
-  std::move(classics.begin(), classics.end(), std::back_inserter(natives));
-  Result<StepVector> merged = evaluator.Merge(std::move(natives));
-  if (!merged.ok()) return merged.error();
-  return Value{std::move(merged).value()};
-}
-
-double NotedNativeQuantile(Evaluator& evaluator, double q, const series::FloatHistogram& histogram,
-                           const StepSeries& native, const Place& where) {
-  const series::Quantile quantile = series::HistogramQuantile(q, histogram);
-  if (quantile.note != series::NanNote::kNone) {
-    const bool nan = quantile.note == series::NanNote::kResultIsNan;
-    evaluator.notes().Info(
-        std::string("PromQL info: input to histogram_quantile has NaN observations, result is ") +
-            (nan ? "NaN" : "skewed higher") + ForMetric(NameInNotes(evaluator, native.labels)),
-        where);
-  }
-  return quantile.value;
-}
-
-double NotedQuantile(Evaluator& evaluator, double q, const Classic& histogram,
-                     std::vector<ClassicBucket> buckets, std::size_t step, const Place& where) {
-  const ClassicQuantile quantile = QuantileOf(q, std::move(buckets));
-  if (quantile.forced_monotonic) {
-    const TimestampMs time = evaluator.steps().At(step);
-    evaluator.notes().InfoMonotonicity(
-        NameInNotes(evaluator, histogram.labels),
-        {time, time, quantile.least_bucket, quantile.greatest_bucket, quantile.greatest_difference},
-        where);
-  }
-  return quantile.value;
+Result<Value> Named(Evaluator& evaluator, const Expr& expr, StepVector vector) {
+  Result<StepVector> renamed = evaluator.DropNames(expr, std::move(vector));
+  if (!renamed.ok()) return renamed.error();
+  return Value{std::move(renamed).value()};
 }
 
 void CheckQuantiles(Evaluator& evaluator, const StepScalar& quantiles, const Expr& arg) {
@@ -185,68 +188,88 @@ void CheckQuantiles(Evaluator& evaluator, const StepScalar& quantiles, const Exp
   }
 }
 
-Result<Value> HistogramQuantile(Evaluator& evaluator, const Expr&, const Call& call) {
+StepVector Quantiles(Evaluator& evaluator, Histograms& histograms, const StepScalar& quantiles,
+                     const Place& where) {
+  const auto native = [&](const series::FloatHistogram& histogram, std::size_t i,
+                          std::size_t step) {
+    const series::Quantile quantile = series::HistogramQuantile(quantiles[step], histogram);
+    if (quantile.note != series::NanNote::kNone) {
+      const bool nan = quantile.note == series::NanNote::kResultIsNan;
+      evaluator.notes().Info(
+          std::string("PromQL info: input to histogram_quantile has NaN observations, result is ") +
+              (nan ? "NaN" : "skewed higher") +
+              ForMetric(NameInNotes(evaluator, histograms.labels(), i)),
+          where);
+    }
+    return quantile.value;
+  };
+  const auto classic = [&](std::vector<ClassicBucket>& buckets, std::size_t i, std::size_t step) {
+    const ClassicQuantile quantile = QuantileOf(quantiles[step], buckets);
+    if (quantile.forced_monotonic) {
+      const TimestampMs time = evaluator.steps().At(step);
+      evaluator.notes().InfoMonotonicity(NameInNotes(evaluator, histograms.labels(), i),
+                                         {time, time, quantile.least_bucket,
+                                          quantile.greatest_bucket, quantile.greatest_difference},
+                                         where);
+    }
+    return quantile.value;
+  };
+  return histograms.Each(native, classic);
+}
+
+Result<Value> HistogramQuantile(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const Result<StepScalar> quantiles = evaluator.Scalar(*call.args[0]);
   if (!quantiles.ok()) return quantiles.error();
   const Result<StepVector> vector = evaluator.Vector(*call.args[1]);
   if (!vector.ok()) return vector.error();
   CheckQuantiles(evaluator, *quantiles, *call.args[0]);
-  const Histograms histograms = Split(evaluator, *vector, *call.args[1]);
-  const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
-                          std::size_t step) {
-    return NotedNativeQuantile(evaluator, (*quantiles)[step], histogram, series,
-                               call.args[1]->where);
-  };
-  const auto classic = [&](const Classic& histogram, std::vector<ClassicBucket> buckets,
-                           std::size_t step) {
-    return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets), step,
-                         call.args[1]->where);
-  };
-  return Joined(evaluator, OfNatives(evaluator, histograms.natives, native),
-                OfEach(evaluator, histograms.classics, classic));
+  Histograms histograms(evaluator, expr, *vector, *call.args[1]);
+  return Named(evaluator, expr, Quantiles(evaluator, histograms, *quantiles, call.args[1]->where));
 }
 
-Result<Value> HistogramQuantiles(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> HistogramQuantiles(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  const Result<Value> label = evaluator.Evaluate(*call.args[1]);
+  const Result<std::string> label = evaluator.String(*call.args[1]);
   if (!label.ok()) return label.error();
-  const Histograms histograms = Split(evaluator, *vector, *call.args[0]);
-  StepVector out;
-  for (std::size_t i = 2; i < call.args.size(); ++i) {
-    const Result<StepScalar> quantiles = evaluator.Scalar(*call.args[i]);
+  Histograms histograms(evaluator, expr, *vector, *call.args[0]);
+  const Symbol name = evaluator.symbols()->Intern(*label);
+  FrameBuilder frame(evaluator.symbols());
+  Relabelling relabelling;
+  StepVector all;
+  all.steps = evaluator.steps().count;
+  std::vector<LabelPair> labels;
+  for (std::size_t arg = 2; arg < call.args.size(); ++arg) {
+    const Result<StepScalar> quantiles = evaluator.Scalar(*call.args[arg]);
     if (!quantiles.ok()) return quantiles.error();
-    CheckQuantiles(evaluator, *quantiles, *call.args[i]);
-    const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
-                            std::size_t step) {
-      return NotedNativeQuantile(evaluator, (*quantiles)[step], histogram, series,
-                                 call.args[0]->where);
-    };
-    const auto classic = [&](const Classic& histogram, std::vector<ClassicBucket> buckets,
-                             std::size_t step) {
-      return NotedQuantile(evaluator, (*quantiles)[step], histogram, std::move(buckets), step,
-                           call.args[0]->where);
-    };
-    for (StepVector part : {OfNatives(evaluator, histograms.natives, native),
-                            OfEach(evaluator, histograms.classics, classic)}) {
-      for (StepSeries& series : part) {
-        series.labels.Set(std::get<std::string>(label->value), FloatLabel(quantiles->front()));
-        out.push_back(std::move(series));
-      }
+    CheckQuantiles(evaluator, *quantiles, *call.args[arg]);
+    const Result<StepVector> part = evaluator.DropNames(
+        expr, Quantiles(evaluator, histograms, *quantiles, call.args[0]->where));
+    if (!part.ok()) return part.error();
+    const Symbol text = evaluator.symbols()->Intern(FloatLabel(quantiles->front()));
+    for (std::size_t i = 0; i < part->size(); ++i) {
+      labels.assign((*part->frame)[i].begin(), (*part->frame)[i].end());
+      series::SetValue(labels, name, text);
+      relabelling.to.push_back(
+          static_cast<std::uint32_t>(frame.Insert(labels, part->frame->DropsName(i)).first));
     }
+    all.values.insert(all.values.end(), part->values.begin(), part->values.end());
   }
-  return Joined(evaluator, std::move(out), {});
+  relabelling.frame = frame.Finish();
+  Result<StepVector> moved = evaluator.Move(std::move(all), relabelling);
+  if (!moved.ok()) return moved.error();
+  return Value{std::move(moved).value()};
 }
 
-Result<Value> HistogramFraction(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> HistogramFraction(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const Result<StepScalar> lower = evaluator.Scalar(*call.args[0]);
   if (!lower.ok()) return lower.error();
   const Result<StepScalar> upper = evaluator.Scalar(*call.args[1]);
   if (!upper.ok()) return upper.error();
   const Result<StepVector> vector = evaluator.Vector(*call.args[2]);
   if (!vector.ok()) return vector.error();
-  const Histograms histograms = Split(evaluator, *vector, *call.args[2]);
-  const auto native = [&](const series::FloatHistogram& histogram, const StepSeries& series,
+  Histograms histograms(evaluator, expr, *vector, *call.args[2]);
+  const auto native = [&](const series::FloatHistogram& histogram, std::size_t i,
                           std::size_t step) {
     const series::Fraction fraction =
         series::HistogramFraction((*lower)[step], (*upper)[step], histogram);
@@ -254,16 +277,15 @@ Result<Value> HistogramFraction(Evaluator& evaluator, const Expr&, const Call& c
       evaluator.notes().Info(
           "PromQL info: input to histogram_fraction has NaN observations, which are excluded from "
           "all fractions" +
-              ForMetric(NameInNotes(evaluator, series.labels)),
+              ForMetric(NameInNotes(evaluator, histograms.labels(), i)),
           call.args[2]->where);
     }
     return fraction.value;
   };
-  const auto classic = [&](const Classic&, std::vector<ClassicBucket> buckets, std::size_t step) {
-    return FractionOf((*lower)[step], (*upper)[step], std::move(buckets));
+  const auto classic = [&](std::vector<ClassicBucket>& buckets, std::size_t, std::size_t step) {
+    return FractionOf((*lower)[step], (*upper)[step], buckets);
   };
-  return Joined(evaluator, OfNatives(evaluator, histograms.natives, native),
-                OfEach(evaluator, histograms.classics, classic));
+  return Named(evaluator, expr, histograms.Each(native, classic));
 }
 
 double CountOf(const series::FloatHistogram& histogram) { return histogram.count; }
@@ -274,12 +296,16 @@ double DeviationOf(const series::FloatHistogram& histogram) {
 
 // A number that every native histogram has. Floats have none.
 template <double (*kNumber)(const series::FloatHistogram&)>
-Result<Value> OfNative(Evaluator& evaluator, const Expr&, const Call& call) {
-  const Result<StepVector> vector = evaluator.Vector(*call.args[0]);
+Result<Value> OfNative(Evaluator& evaluator, const Expr& expr, const Call& call) {
+  Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  return Value{OfNatives(evaluator, *vector, [](const auto& histogram, const auto&, std::size_t) {
-    return kNumber(histogram);
-  })};
+  vector->histograms.resize(vector->values.size());
+  for (std::size_t at = 0; at < vector->values.size(); ++at) {
+    const HistogramPtr& histogram = vector->histograms[at];
+    vector->values[at] = histogram ? kNumber(*histogram) : Absent();
+  }
+  vector->histograms.clear();
+  return Named(evaluator, expr, std::move(vector).value());
 }
 
 constexpr Function kFunctions[] = {

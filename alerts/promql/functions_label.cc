@@ -1,6 +1,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "alerts/promql/functions.h"
@@ -13,16 +14,10 @@ namespace {
 
 using enum ValueType;
 
-Result<std::string> Text(Evaluator& evaluator, const Expr& expr) {
-  Result<Value> value = evaluator.Evaluate(expr);
-  if (!value.ok()) return value.error();
-  return std::get<std::string>(std::move(value->value));
-}
-
 Result<std::vector<std::string>> Texts(Evaluator& evaluator, const Call& call, std::size_t from) {
   std::vector<std::string> texts;
   for (std::size_t i = from; i < call.args.size(); ++i) {
-    Result<std::string> text = Text(evaluator, *call.args[i]);
+    Result<std::string> text = evaluator.String(*call.args[i]);
     if (!text.ok()) return text.error();
     texts.push_back(std::move(text).value());
   }
@@ -70,18 +65,38 @@ std::string Expand(std::string_view text, const RE2& re2,
   return out;
 }
 
-void SetLabel(StepSeries& series, const std::string& name, const std::string& value) {
-  series.labels.Set(name, value);
-  if (name == kMetricName) series.drop_name = false;
+// Gives every series a label anew; `value` tells what from the index, nothing to leave it as it is.
+template <class ValueOf>
+Result<Value> SetLabels(Evaluator& evaluator, const Expr& expr, StepVector vector,
+                        const std::string& target, ValueOf value) {
+  Relabelling& memo = evaluator.MemoOf<Relabelling>(expr);
+  if (memo.input != vector.frame) {
+    const Symbol name = evaluator.symbols()->Intern(target);
+    FrameBuilder frame(evaluator.symbols());
+    std::vector<LabelPair> labels;
+    memo.to.clear();
+    memo.input = nullptr;
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      if (const auto error = evaluator.Interrupted(i)) return *error;
+      const LabelPairs before = (*vector.frame)[i];
+      labels.assign(before.begin(), before.end());
+      bool drops = vector.frame->DropsName(i);
+      if (const std::optional<std::string> text = value(i)) {
+        series::SetValue(labels, name, evaluator.symbols()->Intern(*text));
+        if (name == series::kNameSymbol) drops = false;
+      }
+      memo.to.push_back(static_cast<std::uint32_t>(frame.Insert(labels, drops).first));
+    }
+    if (frame.size() == vector.size()) memo.to.clear();
+    memo.frame = frame.Finish();
+    memo.input = vector.frame;
+  }
+  Result<StepVector> moved = evaluator.Move(std::move(vector), memo);
+  if (!moved.ok()) return moved.error();
+  return Value{std::move(moved).value()};
 }
 
-Result<Value> Merged(const Evaluator& evaluator, StepVector vector) {
-  Result<StepVector> merged = evaluator.Merge(std::move(vector));
-  if (!merged.ok()) return merged.error();
-  return Value{std::move(merged).value()};
-}
-
-Result<Value> LabelReplace(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> LabelReplace(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const auto texts = Texts(evaluator, call, 1);
   if (!texts.ok()) return texts.error();
   const std::string &target = (*texts)[0], &replacement = (*texts)[1], &source = (*texts)[2],
@@ -93,37 +108,42 @@ Result<Value> LabelReplace(Evaluator& evaluator, const Expr&, const Call& call) 
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(re2.NumberOfCapturingGroups()) + 1);
-  for (StepSeries& series : *vector) {
-    const std::string value(series.labels.Get(source));
-    if (!re2.Match(value, 0, value.size(), RE2::ANCHOR_BOTH, groups.data(),
-                   static_cast<int>(groups.size())))
-      continue;
-    SetLabel(series, target, Expand(replacement, re2, groups));
-  }
-  return Merged(evaluator, std::move(vector).value());
+  const FramePtr frame = vector->frame;
+  const Symbol from = evaluator.symbols()->Intern(source);
+  const auto value = [&](std::size_t i) -> std::optional<std::string> {
+    const std::string_view text = frame->Text(i, from);
+    if (!re2.Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), RE2::ANCHOR_BOTH,
+                   groups.data(), static_cast<int>(groups.size())))
+      return std::nullopt;
+    return Expand(replacement, re2, groups);
+  };
+  return SetLabels(evaluator, expr, std::move(vector).value(), target, value);
 }
 
-Result<Value> LabelJoin(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> LabelJoin(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const auto texts = Texts(evaluator, call, 1);
   if (!texts.ok()) return texts.error();
   const std::string &target = (*texts)[0], &separator = (*texts)[1];
+  std::vector<Symbol> sources;
   for (std::size_t i = 2; i < texts->size(); ++i) {
     if (!ValidLabelName((*texts)[i]))
       return Error{"invalid source label name in label_join(): " + (*texts)[i]};
+    sources.push_back(evaluator.symbols()->Intern((*texts)[i]));
   }
   if (!ValidLabelName(target))
     return Error{"invalid destination label name in label_join(): " + target};
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  for (StepSeries& series : *vector) {
+  const FramePtr frame = vector->frame;
+  const auto value = [&](std::size_t i) {
     std::string joined;
-    for (std::size_t i = 2; i < texts->size(); ++i) {
-      if (i > 2) joined += separator;
-      joined += series.labels.Get((*texts)[i]);
+    for (std::size_t k = 0; k < sources.size(); ++k) {
+      if (k > 0) joined += separator;
+      joined += frame->Text(i, sources[k]);
     }
-    SetLabel(series, target, joined);
-  }
-  return Merged(evaluator, std::move(vector).value());
+    return std::optional(std::move(joined));
+  };
+  return SetLabels(evaluator, expr, std::move(vector).value(), target, value);
 }
 
 // Orders numbers inside of texts by their value: a2 before a10.
@@ -166,16 +186,23 @@ Result<Value> SortByLabel(Evaluator& evaluator, const Expr& expr, const Call& ca
   if (!names.ok()) return names.error();
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  std::sort(vector->begin(), vector->end(), [&](const StepSeries& a, const StepSeries& b) {
-    const StepSeries& first = kDescending ? b : a;
-    const StepSeries& second = kDescending ? a : b;
+  if (!evaluator.ordered()) return Value{std::move(vector).value()};
+  std::vector<Labels> labels;
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t i = 0; i < vector->size(); ++i) {
+    labels.push_back(vector->frame->LabelsOf(i));
+    order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const Labels& first = labels[kDescending ? b : a];
+    const Labels& second = labels[kDescending ? a : b];
     for (const std::string& name : *names) {
-      const int order = NaturalCompare(first.labels.Get(name), second.labels.Get(name));
-      if (order != 0) return order < 0;
+      const int compared = NaturalCompare(first.Get(name), second.Get(name));
+      if (compared != 0) return compared < 0;
     }
-    return first.labels < second.labels;
+    return first < second;
   });
-  return Value{std::move(vector).value()};
+  return Value{InOrder(*vector, order)};
 }
 
 constexpr Function kFunctions[] = {

@@ -56,44 +56,44 @@ Result<std::vector<StepScalar>> Scalars(Evaluator& evaluator, const Call& call, 
   return scalars;
 }
 
-Result<Value> ClampTo(Evaluator& evaluator, const Call& call, const StepScalar* least,
-                      const StepScalar* most) {
+Result<Value> ClampTo(Evaluator& evaluator, const Expr& expr, const Call& call,
+                      const StepScalar* least, const StepScalar* most) {
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  return Value{MapFloats(evaluator, std::move(vector).value(), [&](std::size_t step, double v) {
+  return MapFloats(evaluator, expr, std::move(vector).value(), [&](std::size_t step, double v) {
     const double low = least != nullptr ? (*least)[step] : -std::numeric_limits<double>::infinity();
     const double high = most != nullptr ? (*most)[step] : std::numeric_limits<double>::infinity();
     return high < low ? Absent() : Greatest(low, Least(high, v));
-  })};
+  });
 }
 
-Result<Value> Clamp(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> Clamp(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const auto scalars = Scalars(evaluator, call, 1);
   if (!scalars.ok()) return scalars.error();
-  return ClampTo(evaluator, call, &(*scalars)[0], &(*scalars)[1]);
+  return ClampTo(evaluator, expr, call, &(*scalars)[0], &(*scalars)[1]);
 }
 
-Result<Value> ClampMax(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> ClampMax(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const auto scalars = Scalars(evaluator, call, 1);
   if (!scalars.ok()) return scalars.error();
-  return ClampTo(evaluator, call, nullptr, &(*scalars)[0]);
+  return ClampTo(evaluator, expr, call, nullptr, &(*scalars)[0]);
 }
 
-Result<Value> ClampMin(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> ClampMin(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const auto scalars = Scalars(evaluator, call, 1);
   if (!scalars.ok()) return scalars.error();
-  return ClampTo(evaluator, call, &(*scalars)[0], nullptr);
+  return ClampTo(evaluator, expr, call, &(*scalars)[0], nullptr);
 }
 
-Result<Value> Round(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> Round(Evaluator& evaluator, const Expr& expr, const Call& call) {
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
   const auto scalars = Scalars(evaluator, call, 1);
   if (!scalars.ok()) return scalars.error();
-  return Value{MapFloats(evaluator, std::move(vector).value(), [&](std::size_t step, double v) {
+  return MapFloats(evaluator, expr, std::move(vector).value(), [&](std::size_t step, double v) {
     const double inverse = 1 / (scalars->empty() ? 1 : scalars->front()[step]);
     return std::floor(v * inverse + 0.5) / inverse;
-  })};
+  });
 }
 
 Result<Value> Pi(Evaluator& evaluator, const Expr&, const Call&) {

@@ -280,15 +280,39 @@ Point PredictLinear(const Window& window, WindowContext& context) {
   return {line.slope * context.scalars[0] + line.intercept};
 }
 
+// A counter that only rises gives its last value less its first one, so two rows do for all series
+// of a matrix.
+template <bool kPerSecond>
+void RateOfMatrix(const series::MatrixPart& part, const RangeVector& range, TimestampMs end,
+                  std::span<double> values, std::vector<std::uint32_t>& left) {
+  if (part.rows < 2) return;
+  const double sampled = Seconds(part.last_time - part.first_time);
+  const double interval = sampled / static_cast<double>(part.rows - 1);
+  const double to_start = Seconds(part.first_time - (end - range.range));
+  const double to_end = Seconds(end - part.last_time);
+  const double range_seconds = static_cast<double>(range.range) / 1000;
+  for (std::uint32_t i = 0; i < values.size(); ++i) {
+    if (!part.Rises(i)) {
+      left.push_back(i);
+      continue;
+    }
+    const std::uint32_t column = part.columns[i];
+    const double first = part.first_row[column];
+    const double result = part.last_row[column] - first;
+    const double factor = Extrapolated(result, sampled, to_start, to_end, interval, first, true);
+    values[i] = result * (kPerSecond ? factor / range_seconds : factor);
+  }
+}
+
 constexpr Function kFunctions[] = {
     {"changes", {kMatrix}, 0, kVector, Over<Changes>},
     {"delta", {kMatrix}, 0, kVector, Over<Rate<false, false>>},
     {"deriv", {kMatrix}, 0, kVector, Over<Deriv>},
     {"idelta", {kMatrix}, 0, kVector, Over<InstantRate<false>>},
-    {"increase", {kMatrix}, 0, kVector, Over<Rate<true, false>>},
+    {"increase", {kMatrix}, 0, kVector, Over<Rate<true, false>, RateOfMatrix<false>>},
     {"irate", {kMatrix}, 0, kVector, Over<InstantRate<true>>},
     {"predict_linear", {kMatrix, kScalar}, 0, kVector, Over<PredictLinear>, kStepDependent},
-    {"rate", {kMatrix}, 0, kVector, Over<Rate<true, true>>},
+    {"rate", {kMatrix}, 0, kVector, Over<Rate<true, true>, RateOfMatrix<true>>},
     {"resets", {kMatrix}, 0, kVector, Over<Resets>},
 };
 

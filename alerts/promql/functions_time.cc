@@ -44,19 +44,19 @@ double OfSeconds(double seconds, double (*part)(const Moment&)) {
 }
 
 template <double (*kPart)(const Moment&)>
-Result<Value> DatePart(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> DatePart(Evaluator& evaluator, const Expr& expr, const Call& call) {
   if (call.args.empty()) {
-    StepSeries series = evaluator.NewSeries({});
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      series.values[step] =
+    StepVector now = evaluator.NewVector(evaluator.Unlabelled());
+    for (std::size_t step = 0; step < now.steps; ++step) {
+      now.values[step] =
           OfSeconds(std::floor(static_cast<double>(evaluator.steps().At(step)) / 1000), kPart);
     }
-    return Value{StepVector{std::move(series)}};
+    return Value{std::move(now)};
   }
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  return Value{MapFloats(evaluator, std::move(vector).value(),
-                         [](std::size_t, double v) { return OfSeconds(v, kPart); })};
+  return MapFloats(evaluator, expr, std::move(vector).value(),
+                   [](std::size_t, double v) { return OfSeconds(v, kPart); });
 }
 
 Result<Value> Time(Evaluator& evaluator, const Expr&, const Call&) {
@@ -67,39 +67,40 @@ Result<Value> Time(Evaluator& evaluator, const Expr&, const Call&) {
   return Value{std::move(times)};
 }
 
-// Of a selector itself: the times of its samples. Of anything else: the times of the steps.
-Result<Value> Timestamp(Evaluator& evaluator, const Expr&, const Call& call) {
-  const Expr& arg = *call.args[0];
-  const Expr* inner = &arg;
-  if (const auto* invariant = std::get_if<StepInvariant>(&arg.node)) inner = invariant->expr.get();
-  if (const auto* selector = std::get_if<VectorSelector>(&inner->node)) {
-    Result<StepVector> vector = evaluator.SelectInstant(*selector, Evaluator::Give::kTime);
-    if (!vector.ok()) return vector.error();
-    for (StepSeries& series : *vector) evaluator.DropName(series);
-    return Value{std::move(vector).value()};
-  }
-  Result<StepVector> vector = evaluator.Vector(arg);
+Result<Value> WithoutNames(Evaluator& evaluator, const Expr& expr, Result<StepVector> vector) {
   if (!vector.ok()) return vector.error();
-  for (StepSeries& series : *vector) {
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      if (series.Has(step))
-        series.values[step] = static_cast<double>(evaluator.steps().At(step)) / 1000;
-    }
-    series.histograms.clear();
-    evaluator.DropName(series);
+  Result<StepVector> renamed = evaluator.DropNames(expr, std::move(vector).value());
+  if (!renamed.ok()) return renamed.error();
+  return Value{std::move(renamed).value()};
+}
+
+// Of a selector itself: the times of its samples. Of anything else: the times of the steps.
+Result<Value> Timestamp(Evaluator& evaluator, const Expr& expr, const Call& call) {
+  const Expr* inner = call.args[0].get();
+  if (const auto* invariant = std::get_if<StepInvariant>(&inner->node))
+    inner = invariant->expr.get();
+  if (const auto* selector = std::get_if<VectorSelector>(&inner->node)) {
+    return WithoutNames(evaluator, expr,
+                        evaluator.SelectInstant(inner, *selector, Evaluator::Give::kTime));
   }
-  return Value{std::move(vector).value()};
+  Result<StepVector> vector = evaluator.Vector(*call.args[0]);
+  if (!vector.ok()) return vector.error();
+  vector->histograms.clear();
+  for (std::size_t i = 0; i < vector->values.size(); ++i) {
+    if (IsAbsent(vector->values[i])) continue;
+    vector->values[i] = static_cast<double>(evaluator.steps().At(i % vector->steps)) / 1000;
+  }
+  return WithoutNames(evaluator, expr, std::move(vector));
 }
 
 // Known of a selector's own samples only.
-Result<Value> StartTimestamp(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> StartTimestamp(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const Expr& inner = Unwrap(*call.args[0]);
   const auto* selector = std::get_if<VectorSelector>(&inner.node);
-  if (selector == nullptr || !evaluator.options().use_start_timestamps) return Value{StepVector{}};
-  Result<StepVector> vector = evaluator.SelectInstant(*selector, Evaluator::Give::kStartTime);
-  if (!vector.ok()) return vector.error();
-  for (StepSeries& series : *vector) evaluator.DropName(series);
-  return Value{std::move(vector).value()};
+  if (selector == nullptr || !evaluator.options().use_start_timestamps)
+    return Value{evaluator.NewVector(FrameBuilder(evaluator.symbols()).Finish())};
+  return WithoutNames(evaluator, expr,
+                      evaluator.SelectInstant(&inner, *selector, Evaluator::Give::kStartTime));
 }
 
 constexpr Function kFunctions[] = {

@@ -36,58 +36,71 @@ const Expr& WithoutInvariant(const Expr& expr) {
   return invariant != nullptr ? *invariant->expr : expr;
 }
 
-Result<Value> WhereAbsent(Evaluator& evaluator, const Expr& arg, const std::vector<bool>& present,
-                          bool drop_name) {
-  StepSeries series = evaluator.NewSeries(LabelsOfAbsent(WithoutInvariant(arg)));
-  series.drop_name = drop_name;
-  for (std::size_t step = 0; step < present.size(); ++step) {
-    if (!present[step]) series.values[step] = 1;
+// The one series that says what is absent.
+struct AbsentFrame : Memo {
+  FramePtr frame;
+};
+
+Result<Value> WhereAbsent(Evaluator& evaluator, const Expr& expr, const Expr& arg,
+                          const std::vector<bool>& present, bool drop_name) {
+  FramePtr& frame = evaluator.MemoOf<AbsentFrame>(expr).frame;
+  if (!frame || frame->symbols() != evaluator.symbols()) {
+    FrameBuilder one(evaluator.symbols());
+    one.Add(series::Interned(*evaluator.symbols(), LabelsOfAbsent(WithoutInvariant(arg))),
+            drop_name);
+    frame = one.Finish();
   }
-  if (series.Empty()) return Value{StepVector{}};
-  return Value{StepVector{std::move(series)}};
+  StepVector vector = evaluator.NewVector(frame);
+  for (std::size_t step = 0; step < present.size(); ++step) {
+    if (!present[step]) vector.values[step] = 1;
+  }
+  return Value{std::move(vector)};
 }
 
-Result<Value> AbsentNow(Evaluator& evaluator, const Expr&, const Call& call) {
-  Result<StepVector> vector = evaluator.Vector(*call.args[0]);
+Result<Value> AbsentNow(Evaluator& evaluator, const Expr& expr, const Call& call) {
+  const Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
   std::vector<bool> present(evaluator.steps().count);
-  for (const StepSeries& series : *vector) {
-    for (std::size_t step = 0; step < present.size(); ++step)
-      present[step] = present[step] || series.Has(step);
+  for (std::size_t i = 0; i < vector->values.size(); ++i) {
+    if (!IsAbsent(vector->values[i])) present[i % vector->steps] = true;
   }
-  return WhereAbsent(evaluator, *call.args[0], present, false);
+  return WhereAbsent(evaluator, expr, *call.args[0], present, false);
 }
 
-Result<Value> AbsentOverTime(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> AbsentOverTime(Evaluator& evaluator, const Expr& expr, const Call& call) {
   const Result<RangeVector> range = evaluator.Range(*call.args[0]);
   if (!range.ok()) return range.error();
   std::vector<bool> present(evaluator.steps().count);
-  for (std::size_t step = 0; step < present.size(); ++step) {
-    const TimestampMs end = range->End(evaluator.steps().At(step));
-    const auto inside = [&](std::span<const TimestampMs> times) {
-      const auto at = std::upper_bound(times.begin(), times.end(), end - range->range);
-      return at != times.end() && *at <= end;
-    };
-    present[step] =
-        std::any_of(range->series.begin(), range->series.end(), [&](const RangeSeries& series) {
-          return inside(series.floats.times) || inside(series.histograms.times);
-        });
+  RangeScratch scratch;
+  for (std::size_t i = 0; i < range->frame->size(); ++i) {
+    if (const auto error = evaluator.Interrupted(i)) return *error;
+    const RangeSeries series = range->source->At(i, scratch);
+    for (std::size_t step = 0; step < present.size(); ++step) {
+      const TimestampMs end = range->End(evaluator.steps().At(step));
+      const auto inside = [&](std::span<const TimestampMs> times) {
+        const auto at = std::upper_bound(times.begin(), times.end(), end - range->range);
+        return at != times.end() && *at <= end;
+      };
+      if (inside(series.floats.times) || inside(series.histograms.times)) present[step] = true;
+    }
   }
-  return WhereAbsent(evaluator, *call.args[0], present, true);
+  return WhereAbsent(evaluator, expr, *call.args[0], present, true);
 }
 
 Result<Value> ToScalar(Evaluator& evaluator, const Expr&, const Call& call) {
-  Result<StepVector> vector = evaluator.Vector(*call.args[0]);
+  const Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
   StepScalar scalar(evaluator.steps().count);
-  for (std::size_t step = 0; step < scalar.size(); ++step) {
-    int found = 0;
-    for (const StepSeries& series : *vector) {
-      if (!series.HasFloat(step)) continue;
-      ++found;
-      scalar[step] = series.values[step];
+  std::vector<int> found(scalar.size());
+  for (std::size_t i = 0; i < vector->size(); ++i) {
+    for (std::size_t step = 0; step < scalar.size(); ++step) {
+      if (!vector->HasFloat(i, step)) continue;
+      ++found[step];
+      scalar[step] = vector->Row(i)[step];
     }
-    if (found != 1) scalar[step] = series::OrdinaryNan();
+  }
+  for (std::size_t step = 0; step < scalar.size(); ++step) {
+    if (found[step] != 1) scalar[step] = series::OrdinaryNan();
   }
   return Value{std::move(scalar)};
 }
@@ -95,7 +108,9 @@ Result<Value> ToScalar(Evaluator& evaluator, const Expr&, const Call& call) {
 Result<Value> ToVector(Evaluator& evaluator, const Expr&, const Call& call) {
   Result<StepScalar> scalar = evaluator.Scalar(*call.args[0]);
   if (!scalar.ok()) return scalar.error();
-  return Value{StepVector{StepSeries{{}, false, std::move(scalar).value()}}};
+  StepVector vector = evaluator.NewVector(evaluator.Unlabelled());
+  vector.values = std::move(scalar).value();
+  return Value{std::move(vector)};
 }
 
 // NaN comes last, whatever the direction. Several steps have no order, the result of a range query
@@ -110,20 +125,21 @@ Result<Value> Sort(Evaluator& evaluator, const Expr& expr, const Call& call) {
         "labels",
         expr.where);
   }
-  for (StepSeries& series : *vector) {
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      if (!series.HasFloat(step)) series.values[step] = Absent();
-    }
-    series.histograms.clear();
+  for (std::size_t at = 0; at < vector->histograms.size(); ++at) {
+    if (vector->histograms[at]) vector->values[at] = Absent();
   }
-  std::erase_if(*vector, [](const StepSeries& series) { return series.Empty(); });
-  if (!evaluator.at_one_step()) return Value{std::move(vector).value()};
-  std::stable_sort(vector->begin(), vector->end(), [](const StepSeries& a, const StepSeries& b) {
-    const double x = a.values.front(), y = b.values.front();
-    if (std::isnan(x) || std::isnan(y)) return !std::isnan(x);
+  vector->histograms.clear();
+  if (!evaluator.ordered()) return Value{std::move(vector).value()};
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t i = 0; i < vector->size(); ++i) {
+    if (vector->Has(i, 0)) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const double x = vector->values[a], y = vector->values[b];
+    if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
     return kDescending ? x > y : x < y;
   });
-  return Value{std::move(vector).value()};
+  return Value{InOrder(*vector, order)};
 }
 
 constexpr Function kFunctions[] = {

@@ -9,35 +9,28 @@
 
 namespace tierwatch::promql {
 
-/// Replaces every float by map(step, float); histograms and series without floats go.
+/// Replaces every float by map(step, float); histograms go, and names.
 template <class Map>
-StepVector MapFloats(const Evaluator& evaluator, StepVector vector, Map map) {
-  StepVector out;
-  for (StepSeries& series : vector) {
-    bool any = false;
-    for (std::size_t step = 0; step < series.values.size(); ++step) {
-      if (series.HasFloat(step)) {
-        series.values[step] = map(step, series.values[step]);
-        any = true;
-      } else {
-        series.values[step] = Absent();
-      }
+Result<Value> MapFloats(Evaluator& evaluator, const Expr& expr, StepVector vector, Map map) {
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    for (std::size_t step = 0; step < vector.steps; ++step) {
+      double& value = vector.values[i * vector.steps + step];
+      value = vector.HasFloat(i, step) ? map(step, value) : Absent();
     }
-    if (!any) continue;
-    series.histograms.clear();
-    evaluator.DropName(series);
-    out.push_back(std::move(series));
   }
-  return out;
+  vector.histograms.clear();
+  Result<StepVector> renamed = evaluator.DropNames(expr, std::move(vector));
+  if (!renamed.ok()) return renamed.error();
+  return Value{std::move(renamed).value()};
 }
 
 /// The implementation of a row whose function maps one float to another.
 template <double (*kMap)(double)>
-Result<Value> Mapped(Evaluator& evaluator, const Expr&, const Call& call) {
+Result<Value> Mapped(Evaluator& evaluator, const Expr& expr, const Call& call) {
   Result<StepVector> vector = evaluator.Vector(*call.args[0]);
   if (!vector.ok()) return vector.error();
-  return Value{MapFloats(evaluator, std::move(vector).value(),
-                         [](std::size_t, double v) { return kMap(v); })};
+  return MapFloats(evaluator, expr, std::move(vector).value(),
+                   [](std::size_t, double v) { return kMap(v); });
 }
 
 }  // namespace tierwatch::promql

@@ -1,10 +1,8 @@
-// Binary operators between vectors: which series meet which. Signatures are worked out once, not at
-// every step.
+// Binary operators between vectors: which series meet which. That follows from labels alone, so it
+// is worked out once per pair of frames.
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,230 +13,272 @@
 namespace tierwatch::promql {
 namespace {
 
-constexpr std::size_t kFill = static_cast<std::size_t>(-1);  // stands for a series that isn't there
-
-bool Contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
+constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
 // The labels that decide on a match.
-Labels MatchLabels(const Labels& labels, const VectorMatching& matching) {
-  std::vector<Label> kept;
-  for (const Label& label : labels) {
-    const bool named = Contains(matching.labels, label.name);
-    if (matching.on ? named : !named && label.name != kMetricName) kept.push_back(label);
-  }
-  return Labels(std::move(kept));
-}
-
-// Numbers the signatures of the series of both sides.
-class Signatures {
+class MatchKey {
  public:
-  explicit Signatures(const VectorMatching& matching) : matching_(matching) {}
-  std::vector<std::size_t> Of(const StepVector& vector) {
-    std::vector<std::size_t> ids;
-    for (const StepSeries& series : vector) {
-      ids.push_back(numbers_.try_emplace(MatchLabels(series.labels, matching_), numbers_.size())
-                        .first->second);
-    }
-    return ids;
+  MatchKey(const VectorMatching& matching, series::Symbols& symbols) : on_(matching.on) {
+    for (const std::string& name : matching.labels) names_.push_back(symbols.Intern(name));
   }
-  std::size_t count() const { return numbers_.size(); }
+  bool Named(Symbol name) const { return std::ranges::find(names_, name) != names_.end(); }
+  LabelPairs operator()(LabelPairs labels) {
+    kept_.clear();
+    for (const LabelPair& label : labels) {
+      const bool named = Named(label.name);
+      if (on_ ? named : !named && label.name != series::kNameSymbol) kept_.push_back(label);
+    }
+    return kept_;
+  }
+  bool on() const { return on_; }
 
  private:
-  const VectorMatching& matching_;
-  std::unordered_map<Labels, std::size_t, LabelsHash> numbers_;
+  const bool on_;
+  std::vector<Symbol> names_;
+  std::vector<LabelPair> kept_;
 };
 
-std::vector<bool> AnyAt(const StepVector& vector, std::size_t steps) {
-  std::vector<bool> any(steps);
-  for (const StepSeries& series : vector) {
-    for (std::size_t step = 0; step < steps; ++step) any[step] = any[step] || series.Has(step);
+// The signatures of the series of both sides, numbered.
+struct Signatures : Memo {
+  FramePtr lhs, rhs;
+  std::vector<std::uint32_t> left, right;  // by series
+  std::size_t count = 0;
+
+  bool Fits(const StepVector& l, const StepVector& r) const {
+    return lhs == l.frame && rhs == r.frame;
   }
-  return any;
+  void Make(const VectorMatching& matching, const StepVector& l, const StepVector& r,
+            const std::shared_ptr<series::Symbols>& symbols) {
+    MatchKey key(matching, *symbols);
+    FrameBuilder numbers(symbols);
+    const auto number = [&](const Frame& frame, std::vector<std::uint32_t>& ids) {
+      ids.clear();
+      ids.reserve(frame.size());
+      for (std::size_t i = 0; i < frame.size(); ++i)
+        ids.push_back(static_cast<std::uint32_t>(numbers.Insert(key(frame[i])).first));
+    };
+    number(*l.frame, left);
+    number(*r.frame, right);
+    count = numbers.size();
+    lhs = l.frame;
+    rhs = r.frame;
+  }
+};
+
+// Pairs of series that meet, and the labels of what they give.
+struct Pairing : Signatures {
+  // An element of a series "many" meets the one element of its signature. Each pair that can occur
+  // has an output; kNone stands for a series that isn't there and is filled in.
+  struct Pair {
+    std::uint32_t one = kNone;
+    std::uint32_t output = 0;
+  };
+  std::vector<Pair> pairs;               // of all of "many", one after the other
+  std::vector<std::uint32_t> ends;       // by series of "many", in pairs
+  std::vector<std::uint32_t> unmatched;  // by series of "one", its output where "many" is filled in
+  Relabelling outputs;                   // from outputs to the labels of the result
+  // Outputs that would be the same series of the same signature: at most one may occur at a step.
+  std::vector<std::uint32_t> rivals;  // by output: kNone, or a number that rivals share
+  std::size_t rival_count = 0;
+  FramePtr output_labels;
+};
+
+bool AnyAt(const StepVector& vector, std::size_t step) {
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (vector.Has(i, step)) return true;
+  }
+  return false;
 }
 
 // Joins two vectors. "many" and "one" are the sides as the cardinality has them; for one-to-one
 // "many" is the left.
 class Join {
  public:
-  Join(Evaluator& evaluator, const Expr& expr, const Binary& node, StepVector lhs, StepVector rhs)
+  Join(Evaluator& evaluator, const Expr& expr, const Binary& node, const StepVector& lhs,
+       const StepVector& rhs)
       : evaluator_(evaluator),
         expr_(expr),
         node_(node),
         matching_(*node.matching),
         swapped_(matching_.cardinality == Cardinality::kOneToMany),
-        many_(std::move(swapped_ ? rhs : lhs)),
-        one_(std::move(swapped_ ? lhs : rhs)),
+        many_(swapped_ ? rhs : lhs),
+        one_(swapped_ ? lhs : rhs),
         // As in Prometheus, fill_left and fill_right go with the sides as they are after the swap.
         fill_many_(matching_.fill_left),
         fill_one_(matching_.fill_right),
-        steps_(evaluator.steps().count) {}
+        steps_(evaluator.steps().count),
+        pairing_(evaluator.MemoOf<Pairing>(expr)) {}
 
   Result<StepVector> Run() {
-    Signatures signatures(matching_);
-    many_signature_ = signatures.Of(many_);
-    one_signature_ = signatures.Of(one_);
-    one_by_signature_.resize(signatures.count());
-    matched_.resize(signatures.count());
-    for (std::size_t i = 0; i < one_.size(); ++i) one_by_signature_[one_signature_[i]].push_back(i);
-    FindActiveSteps();
-    if (!CheckOneSide()) return *error_;
-    JoinMany();
-    if (fill_many_) FillMany();
-    if (error_) return *error_;
-    return Collect();
+    if (!pairing_.Fits(many_, one_)) {
+      pairing_.Make(matching_, many_, one_, evaluator_.symbols());
+      if (auto error = MakePairs()) {
+        pairing_.lhs = nullptr;  // half made
+        return *error;
+      }
+    }
+    StepVector out = evaluator_.NewVector(pairing_.output_labels);
+    for (std::size_t step = 0; step < steps_; ++step) {
+      // Where a side is empty there is nothing to join, and nothing to complain of.
+      const bool many = AnyAt(many_, step), one = AnyAt(one_, step);
+      const bool fills = fill_many_ || fill_one_;
+      if (!((many && one) || (fills && (many || one)))) continue;
+      if (auto error = JoinAt(step, out)) return *error;
+    }
+    return evaluator_.Move(std::move(out), pairing_.outputs);
   }
 
  private:
-  struct Output {
-    StepSeries series;
-    std::size_t signature = 0;
-    std::vector<bool> touched;  // also where a comparison didn't hold
-  };
-
   bool OneToOne() const { return matching_.cardinality == Cardinality::kOneToOne; }
 
-  // At a step where a side is empty there is nothing to join, and nothing to complain of.
-  void FindActiveSteps() {
-    const std::vector<bool> many = AnyAt(many_, steps_), one = AnyAt(one_, steps_);
-    const bool fills = fill_many_ || fill_one_;
-    active_.resize(steps_);
-    for (std::size_t step = 0; step < steps_; ++step) {
-      active_[step] = (many[step] && one[step]) || (fills && (many[step] || one[step]));
+  // All that follows from labels.
+  std::optional<Error> MakePairs() {
+    std::vector<std::vector<std::uint32_t>> ones(pairing_.count);
+    for (std::uint32_t i = 0; i < one_.size(); ++i) ones[pairing_.right[i]].push_back(i);
+    FrameBuilder labels(evaluator_.symbols());
+    MatchKey key(matching_, *evaluator_.symbols());
+    for (const std::string& name : matching_.include)
+      include_.push_back(evaluator_.symbols()->Intern(name));
+    std::vector<std::uint32_t> signatures;  // by output
+    const auto add = [&](std::uint32_t many, std::uint32_t one, std::uint32_t signature) {
+      signatures.push_back(signature);
+      return static_cast<std::uint32_t>(
+          labels.Add(ResultLabels(many, one, key), node_.return_bool));
+    };
+    pairing_.pairs.clear();
+    pairing_.ends.clear();
+    for (std::uint32_t i = 0; i < many_.size(); ++i) {
+      if (auto error = evaluator_.Interrupted(i)) return error;
+      const std::uint32_t signature = pairing_.left[i];
+      for (const std::uint32_t one : ones[signature])
+        pairing_.pairs.push_back({one, add(i, one, signature)});
+      if (fill_one_) pairing_.pairs.push_back({kNone, add(i, kNone, signature)});
+      pairing_.ends.push_back(static_cast<std::uint32_t>(pairing_.pairs.size()));
+      if (labels.size() > evaluator_.options().max_samples / steps_)
+        return evaluator_.TooManySamples();
     }
+    pairing_.unmatched.clear();
+    for (std::uint32_t i = 0; fill_many_ && i < one_.size(); ++i)
+      pairing_.unmatched.push_back(add(kNone, i, pairing_.right[i]));
+    pairing_.output_labels = labels.Finish();
+    FindRivals(signatures);
+    return std::nullopt;
   }
 
-  bool CheckOneSide() {
-    for (const std::vector<std::size_t>& group : one_by_signature_) {
-      for (std::size_t step = 0; group.size() > 1 && step < steps_; ++step) {
-        const StepSeries* first = nullptr;
-        for (const std::size_t i : group) {
-          if (!active_[step] || !one_[i].Has(step)) continue;
-          if (first != nullptr) return FailDuplicate(*first, one_[i]);
-          first = &one_[i];
-        }
-      }
+  // Joins outputs of equal labels, and numbers those that also have the same signature.
+  void FindRivals(const std::vector<std::uint32_t>& signatures) {
+    const Frame& labels = *pairing_.output_labels;
+    FrameBuilder merged(evaluator_.symbols());
+    FrameBuilder by_signature(evaluator_.symbols());
+    std::vector<LabelPair> key;
+    std::vector<std::uint32_t> members;  // by number, how many outputs have it
+    pairing_.rivals.clear();
+    pairing_.outputs.to.clear();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      pairing_.outputs.to.push_back(
+          static_cast<std::uint32_t>(merged.Insert(labels[i], labels.DropsName(i)).first));
+      key.assign(labels[i].begin(), labels[i].end());
+      key.push_back({kNone, signatures[i]});
+      const auto [number, fresh] = by_signature.Insert(key);
+      if (fresh) members.push_back(0);
+      ++members[number];
+      pairing_.rivals.push_back(static_cast<std::uint32_t>(number));
     }
-    return true;
-  }
-
-  bool FailDuplicate(const StepSeries& a, const StepSeries& b) {
-    const auto [first, second] = std::minmax(a.labels, b.labels);
-    error_ =
-        Error{"found duplicate series for the match group " +
-              Braces(MatchLabels(first, matching_)) + " on the " + (swapped_ ? "left" : "right") +
-              " hand-side of the operation: [" + Braces(first) + ", " + Braces(second) +
-              "];many-to-many matching not allowed: matching labels must be unique on one side"};
-    return false;
-  }
-
-  std::size_t OneAt(std::size_t signature, std::size_t step) const {
-    for (const std::size_t i : one_by_signature_[signature]) {
-      if (one_[i].Has(step)) return i;
+    for (std::uint32_t& rival : pairing_.rivals) {
+      if (members[rival] == 1) rival = kNone;
     }
-    return kFill;
+    pairing_.rival_count = members.size();
+    if (merged.size() == labels.size()) pairing_.outputs.to.clear();
+    pairing_.outputs.frame = merged.Finish();
   }
 
-  void JoinMany() {
-    for (std::size_t i = 0; i < many_.size(); ++i) {
-      for (std::size_t step = 0; step < steps_ && !error_; ++step) {
-        if (!active_[step] || !many_[i].Has(step)) continue;
-        const std::size_t one = OneAt(many_signature_[i], step);
-        if (one == kFill && !fill_one_) continue;
-        const Point filled{fill_one_.value_or(0)};
-        Put(i, one, many_signature_[i], step, many_[i].At(step),
-            one == kFill ? filled : one_[one].At(step));
-      }
+  LabelPairs ResultLabels(std::uint32_t many, std::uint32_t one, MatchKey& key) {
+    const auto match_labels = [&](LabelPairs labels) {
+      const LabelPairs kept = key(labels);
+      return std::vector<LabelPair>(kept.begin(), kept.end());
+    };
+    const auto copy = [](LabelPairs labels) {
+      return std::vector<LabelPair>(labels.begin(), labels.end());
+    };
+    const std::vector<LabelPair> from_one =
+        one == kNone ? match_labels((*many_.frame)[many]) : copy((*one_.frame)[one]);
+    labels_ = many == kNone ? match_labels((*one_.frame)[one]) : copy((*many_.frame)[many]);
+    const bool names_now = node_.return_bool && !evaluator_.options().delayed_name_removal;
+    if (ChangesMetric(node_.op) || names_now) labels_ = copy(WithoutMetadata(labels_));
+    if (OneToOne()) {
+      std::erase_if(labels_,
+                    [&](const LabelPair& label) { return key.Named(label.name) != key.on(); });
     }
+    for (const Symbol name : include_)
+      series::SetValue(labels_, name, series::ValueOf(from_one, name));
+    return labels_;
   }
 
-  void FillMany() {
-    for (std::size_t i = 0; i < one_.size(); ++i) {
-      const std::vector<bool>& matched = matched_[one_signature_[i]];
-      const std::vector<bool> matched_before = matched;
-      for (std::size_t step = 0; step < steps_ && !error_; ++step) {
-        if (!active_[step] || !one_[i].Has(step) ||
-            (!matched_before.empty() && matched_before[step]))
-          continue;
-        Put(kFill, i, one_signature_[i], step, Point{*fill_many_}, one_[i].At(step));
-      }
+  Error Duplicate(std::size_t a, std::size_t b) const {
+    const Labels x = one_.frame->LabelsOf(a), y = one_.frame->LabelsOf(b);
+    const auto [first, second] = std::minmax(x, y);
+    MatchKey key(matching_, *evaluator_.symbols());
+    const std::vector<LabelPair> pairs = series::Interned(*evaluator_.symbols(), first);
+    return Error{"found duplicate series for the match group " +
+                 Braces(series::Spelled(*evaluator_.symbols(), key(pairs))) + " on the " +
+                 (swapped_ ? "left" : "right") + " hand-side of the operation: [" + Braces(first) +
+                 ", " + Braces(second) +
+                 "];many-to-many matching not allowed: matching labels must be unique on one side"};
+  }
+
+  std::optional<Error> JoinAt(std::size_t step, StepVector& out) {
+    one_at_.assign(pairing_.count, kNone);
+    for (std::uint32_t i = 0; i < one_.size(); ++i) {
+      if (!one_.Has(i, step)) continue;
+      std::uint32_t& present = one_at_[pairing_.right[i]];
+      if (present != kNone) return Duplicate(present, i);
+      present = i;
     }
+    matched_.assign(pairing_.count, false);
+    rivals_seen_.assign(OneToOne() ? 0 : pairing_.rival_count, false);
+    std::size_t begin = 0;
+    for (std::uint32_t i = 0; i < many_.size(); begin = pairing_.ends[i++]) {
+      if (!many_.Has(i, step)) continue;
+      const std::uint32_t one = one_at_[pairing_.left[i]];
+      if (one == kNone && !fill_one_) continue;
+      std::size_t at = begin;
+      while (pairing_.pairs[at].one != one) ++at;
+      const Point right = one == kNone ? Point{*fill_one_} : one_.At(one, step);
+      if (auto error =
+              Put(pairing_.left[i], pairing_.pairs[at].output, step, many_.At(i, step), right, out))
+        return error;
+    }
+    if (!fill_many_) return std::nullopt;
+    const std::vector<bool> matched = matched_;
+    for (std::uint32_t i = 0; i < one_.size(); ++i) {
+      if (!one_.Has(i, step) || matched[pairing_.right[i]]) continue;
+      if (auto error = Put(pairing_.right[i], pairing_.unmatched[i], step, Point{*fill_many_},
+                           one_.At(i, step), out))
+        return error;
+    }
+    return std::nullopt;
   }
 
-  void Put(std::size_t many, std::size_t one, std::size_t signature, std::size_t step, Point left,
-           Point right) {
+  std::optional<Error> Put(std::uint32_t signature, std::uint32_t output, std::size_t step,
+                           Point left, Point right, StepVector& out) {
     if (swapped_) std::swap(left, right);
     Element element = Combine(evaluator_, node_.op, left, right, expr_.where);
-    if (!element.matched) return;
-    std::vector<bool>& matched = matched_[signature];
-    matched.resize(steps_);
-    if (OneToOne() && matched[step]) {
-      error_ = Error{
+    if (!element.matched) return std::nullopt;
+    if (OneToOne() && matched_[signature]) {
+      return Error{
           "multiple matches for labels: many-to-one matching must be explicit "
           "(group_left/group_right)"};
-      return;
     }
-    matched[step] = true;
-    Output& output = OutputOf(many, one, signature);
-    output.touched[step] = true;
+    matched_[signature] = true;
+    if (!OneToOne() && pairing_.rivals[output] != kNone) {
+      // Also where a comparison doesn't hold.
+      if (rivals_seen_[pairing_.rivals[output]])
+        return Error{"multiple matches for labels: grouping labels must ensure unique matches"};
+      rivals_seen_[pairing_.rivals[output]] = true;
+    }
     if (node_.return_bool) element.point = Point{element.keep ? 1.0 : 0.0};
-    if (element.keep || node_.return_bool) output.series.Set(step, std::move(element.point));
-  }
-
-  Output& OutputOf(std::size_t many, std::size_t one, std::size_t signature) {
-    // A series meets the same one step after step, so the last answer is nearly always right.
-    if (last_ == std::pair(many, one) && !outputs_.empty()) return outputs_[last_output_];
-    const auto [at, fresh] = index_.try_emplace({many, one}, outputs_.size());
-    if (fresh) {
-      StepSeries series = evaluator_.NewSeries(ResultLabels(many, one));
-      series.drop_name = node_.return_bool;
-      outputs_.push_back({std::move(series), signature, std::vector<bool>(steps_)});
-    }
-    last_ = {many, one};
-    last_output_ = at->second;
-    return outputs_[last_output_];
-  }
-
-  Labels ResultLabels(std::size_t many, std::size_t one) const {
-    const Labels from_one =
-        one == kFill ? MatchLabels(many_[many].labels, matching_) : one_[one].labels;
-    Labels labels = many == kFill ? MatchLabels(one_[one].labels, matching_) : many_[many].labels;
-    const bool names_now = node_.return_bool && !evaluator_.options().delayed_name_removal;
-    if (ChangesMetric(node_.op) || names_now) labels = WithoutName(labels);
-    if (OneToOne()) {
-      std::vector<Label> kept;
-      for (const Label& label : labels) {
-        if (Contains(matching_.labels, label.name) == matching_.on) kept.push_back(label);
-      }
-      labels = Labels(std::move(kept));
-    }
-    for (const std::string& name : matching_.include) labels.Set(name, from_one.Get(name));
-    return labels;
-  }
-
-  Result<StepVector> Collect() {
-    if (!OneToOne() && !UniqueInGroups()) {
-      return Error{"multiple matches for labels: grouping labels must ensure unique matches"};
-    }
-    StepVector vector;
-    for (Output& output : outputs_) {
-      if (!output.series.Empty()) vector.push_back(std::move(output.series));
-    }
-    return evaluator_.Merge(std::move(vector));
-  }
-
-  bool UniqueInGroups() const {
-    std::map<std::pair<std::size_t, Labels>, std::vector<bool>> seen;
-    for (const Output& output : outputs_) {
-      std::vector<bool>& touched = seen[{output.signature, output.series.labels}];
-      touched.resize(steps_);
-      for (std::size_t step = 0; step < steps_; ++step) {
-        if (output.touched[step] && touched[step]) return false;
-        touched[step] = touched[step] || output.touched[step];
-      }
-    }
-    return true;
+    if (element.keep || node_.return_bool) out.Set(output, step, std::move(element.point));
+    return std::nullopt;
   }
 
   Evaluator& evaluator_;
@@ -246,42 +286,48 @@ class Join {
   const Binary& node_;
   const VectorMatching& matching_;
   const bool swapped_;
-  const StepVector many_, one_;
+  const StepVector &many_, &one_;
   const std::optional<double> fill_many_, fill_one_;
   const std::size_t steps_;
-  std::vector<std::size_t> many_signature_, one_signature_;
-  std::vector<std::vector<std::size_t>> one_by_signature_;
-  std::vector<bool> active_;
-  std::vector<std::vector<bool>> matched_;  // by signature, then step; empty where never
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> index_;
-  std::vector<Output> outputs_;
-  std::pair<std::size_t, std::size_t> last_{kFill, kFill};
-  std::size_t last_output_ = 0;
-  std::optional<Error> error_;
+  Pairing& pairing_;
+  std::vector<Symbol> include_;
+  std::vector<LabelPair> labels_;
+  std::vector<std::uint32_t> one_at_;  // by signature, at the current step
+  std::vector<bool> matched_, rivals_seen_;
 };
 
-// Where any series of a signature has a value: by signature, then step.
-std::vector<std::vector<bool>> Presence(const StepVector& vector,
-                                        const std::vector<std::size_t>& signatures,
-                                        std::size_t count, std::size_t steps) {
-  std::vector<std::vector<bool>> presence(count, std::vector<bool>(steps));
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    std::vector<bool>& present = presence[signatures[i]];
-    for (std::size_t step = 0; step < steps; ++step)
-      present[step] = present[step] || vector[i].Has(step);
-  }
-  return presence;
-}
-
-// Keeps the elements whose signature is (or isn't) present on the other side.
-void KeepWhere(StepVector& vector, const std::vector<std::size_t>& signatures,
-               const std::vector<std::vector<bool>>& presence, bool wanted) {
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    for (std::size_t step = 0; step < vector[i].values.size(); ++step) {
-      if (vector[i].Has(step) && presence[signatures[i]][step] != wanted) vector[i].Set(step, {});
+// Makes the elements absent whose signature is (or isn't) present on the other side.
+void KeepWhere(StepVector& vector, const std::vector<std::uint32_t>& signatures,
+               const StepVector& other, const std::vector<std::uint32_t>& other_signatures,
+               std::size_t count, bool wanted) {
+  std::vector<bool> present;
+  for (std::size_t step = 0; step < vector.steps; ++step) {
+    present.assign(count, false);
+    for (std::size_t i = 0; i < other.size(); ++i) {
+      if (other.Has(i, step)) present[other_signatures[i]] = true;
+    }
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      if (vector.Has(i, step) && present[signatures[i]] != wanted) vector.Set(i, step, {});
     }
   }
-  std::erase_if(vector, [](const StepSeries& series) { return series.Empty(); });
+}
+
+// `or`: both sides, one behind the other.
+struct Union : Signatures {
+  Relabelling both;  // from the left side's series, then those of the right, to the result
+};
+
+StepVector Concatenated(const StepVector& lhs, const StepVector& rhs) {
+  StepVector both;
+  both.steps = lhs.steps;
+  both.values = lhs.values;
+  both.values.insert(both.values.end(), rhs.values.begin(), rhs.values.end());
+  if (lhs.histograms.empty() && rhs.histograms.empty()) return both;
+  both.histograms = lhs.histograms;
+  both.histograms.resize(lhs.values.size());
+  both.histograms.insert(both.histograms.end(), rhs.histograms.begin(), rhs.histograms.end());
+  both.histograms.resize(both.values.size());
+  return both;
 }
 
 }  // namespace
@@ -294,26 +340,40 @@ std::string Braces(const Labels& labels) {
 }
 
 Result<StepVector> EvaluateMatched(Evaluator& evaluator, const Expr& expr, const Binary& node,
-                                   StepVector lhs, StepVector rhs) {
-  return Join(evaluator, expr, node, std::move(lhs), std::move(rhs)).Run();
+                                   const StepVector& lhs, const StepVector& rhs) {
+  return Join(evaluator, expr, node, lhs, rhs).Run();
 }
 
-Result<StepVector> EvaluateSetOperator(Evaluator& evaluator, const Binary& node, StepVector lhs,
-                                       StepVector rhs) {
-  const std::size_t steps = evaluator.steps().count;
-  Signatures signatures(*node.matching);
-  const std::vector<std::size_t> left = signatures.Of(lhs), right = signatures.Of(rhs);
+Result<StepVector> EvaluateSetOperator(Evaluator& evaluator, const Expr& expr, const Binary& node,
+                                       StepVector lhs, StepVector rhs) {
+  Union& memo = evaluator.MemoOf<Union>(expr);
+  // One step's result may still be told apart by names that go later.
+  const bool merge = !(evaluator.at_one_step() && evaluator.options().delayed_name_removal);
+  if (!memo.Fits(lhs, rhs)) {
+    memo.Make(*node.matching, lhs, rhs, evaluator.symbols());
+    FrameBuilder both(evaluator.symbols());
+    memo.both.to.clear();
+    const auto add = [&](const Frame& frame) {
+      for (std::size_t i = 0; i < frame.size(); ++i) {
+        const bool drops = frame.DropsName(i);
+        const std::size_t at =
+            merge ? both.Insert(frame[i], drops).first : both.Add(frame[i], drops);
+        memo.both.to.push_back(static_cast<std::uint32_t>(at));
+      }
+    };
+    if (node.op == BinaryOp::kOr) {
+      add(*lhs.frame);
+      add(*rhs.frame);
+    }
+    if (both.size() == memo.both.to.size()) memo.both.to.clear();
+    memo.both.frame = both.Finish();
+  }
   if (node.op != BinaryOp::kOr) {
-    const auto presence = Presence(rhs, right, signatures.count(), steps);
-    KeepWhere(lhs, left, presence, node.op == BinaryOp::kAnd);
+    KeepWhere(lhs, memo.left, rhs, memo.right, memo.count, node.op == BinaryOp::kAnd);
     return lhs;
   }
-  const auto presence = Presence(lhs, left, signatures.count(), steps);
-  KeepWhere(rhs, right, presence, false);
-  std::move(rhs.begin(), rhs.end(), std::back_inserter(lhs));
-  // One step's result may still be told apart by names that go later.
-  if (evaluator.at_one_step() && evaluator.options().delayed_name_removal) return lhs;
-  return evaluator.Merge(std::move(lhs));
+  KeepWhere(rhs, memo.right, lhs, memo.left, memo.count, false);
+  return evaluator.Move(Concatenated(lhs, rhs), memo.both);
 }
 
 }  // namespace tierwatch::promql

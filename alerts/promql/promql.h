@@ -9,6 +9,7 @@
 
 #include "alerts/series/sample.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/labels.h"
 #include "base/result.h"
 
@@ -78,10 +79,12 @@ class Engine {
   explicit Engine(EngineOptions options = {}) : options_(options) {}
 
   Result<QueryResult> Instant(const ExprPtr& expr, const series::Queryable& storage,
-                              TimestampMs time) const;
+                              TimestampMs time, const Interrupt& interrupt = {}) const;
   /// Evaluates at start, start + step, … up to end. `step` must be positive.
   Result<QueryResult> Range(const ExprPtr& expr, const series::Queryable& storage,
-                            TimestampMs start, TimestampMs end, Millis step) const;
+                            TimestampMs start, TimestampMs end, Millis step,
+                            const Interrupt& interrupt = {}) const;
+  const EngineOptions& options() const { return options_; }
 
  private:
   EngineOptions options_;

@@ -111,16 +111,6 @@ void WarnOverlap(WindowContext& context) {
       context.where);
 }
 
-double Extrapolated(double result, double sampled, double to_start, double to_end, double interval,
-                    double first, bool counter) {
-  const double threshold = interval * 1.1;
-  if (to_start >= threshold) to_start = interval / 2;
-  if (counter && result > 0 && first >= 0)
-    to_start = std::min(to_start, sampled * (first / result));
-  if (to_end >= threshold) to_end = interval / 2;
-  return sampled == 0 ? 1 : (sampled + to_start + to_end) / sampled;
-}
-
 void WarnNotCounter(WindowContext& context) {
   context.notes().Warn(
       "PromQL warning: this native histogram metric is not a counter: " + Quote(context.metric()),

@@ -1,6 +1,8 @@
 // What rates of floats and of native histograms share, and the latter.
 #pragma once
 
+#include <algorithm>
+
 #include "alerts/promql/window.h"
 #include "alerts/series/float_histogram.h"
 #include "base/clock.h"
@@ -20,8 +22,15 @@ void WarnOverlap(WindowContext& context);
 /// beyond them, to the edge of the window where that is near, else for half a sampling interval; a
 /// counter never to where it would have been below zero. `result` and `first` are the change and
 /// the first value, of a histogram its counts.
-double Extrapolated(double result, double sampled, double to_start, double to_end, double interval,
-                    double first, bool counter);
+inline double Extrapolated(double result, double sampled, double to_start, double to_end,
+                           double interval, double first, bool counter) {
+  const double threshold = interval * 1.1;
+  if (to_start >= threshold) to_start = interval / 2;
+  if (counter && result > 0 && first >= 0)
+    to_start = std::min(to_start, sampled * (first / result));
+  if (to_end >= threshold) to_end = interval / 2;
+  return sampled == 0 ? 1 : (sampled + to_start + to_end) / sampled;
+}
 
 // Notes on native histograms.
 void WarnNotCounter(WindowContext& context);

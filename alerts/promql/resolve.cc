@@ -25,18 +25,21 @@ class Resolver {
 
   Outcome Resolve(const ExprPtr& expr) {
     auto copy = std::make_shared<Expr>(*expr);
+    copy->id = nodes++;
     const auto [invariant, wrap] =
         std::visit([&](auto& node) { return Visit(*copy, node); }, copy->node);
     return {std::move(copy), invariant, wrap};
   }
-  static ExprPtr Wrap(Outcome outcome) {
+  ExprPtr Wrap(Outcome outcome) {
     if (!outcome.wrap) return outcome.expr;
     auto expr = std::make_shared<Expr>();
+    expr->id = nodes++;
     expr->where = outcome.expr->where;
     expr->depth = outcome.expr->depth + 1;
     expr->node = StepInvariant{std::move(outcome.expr)};
     return expr;
   }
+  int nodes = 0;
   std::optional<Error> error;
 
  private:
@@ -209,11 +212,12 @@ class Resolver {
 
 }  // namespace
 
-Result<ExprPtr> Resolve(const ExprPtr& expr, const QueryTimes& times) {
+Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times) {
   Resolver resolver(times);
   Resolver::Outcome outcome = resolver.Resolve(expr);
   if (resolver.error) return *resolver.error;
-  return Resolver::Wrap(std::move(outcome));
+  ExprPtr wrapped = resolver.Wrap(std::move(outcome));
+  return Resolved{std::move(wrapped), resolver.nodes};
 }
 
 }  // namespace tierwatch::promql

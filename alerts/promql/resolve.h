@@ -15,9 +15,14 @@ struct QueryTimes {
   Millis step{0};
 };
 
+struct Resolved {
+  ExprPtr expr;
+  int nodes = 0;  // Expr::id counts from 0 to nodes - 1
+};
+
 /// A tree without duration expressions, @ start(), @ end(), start(), end(), range(), step(), in
 /// which StepInvariant wraps the highest subtrees that don't depend on the step. Source:
 /// Prometheus 3.14, PreprocessExpr.
-Result<ExprPtr> Resolve(const ExprPtr& expr, const QueryTimes& times);
+Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times);
 
 }  // namespace tierwatch::promql

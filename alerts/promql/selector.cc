@@ -1,6 +1,6 @@
 // Selectors and subqueries: from the storage's samples to vectors.
 #include <algorithm>
-#include <deque>
+#include <memory>
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
@@ -10,14 +10,9 @@
 namespace tierwatch::promql {
 namespace {
 
+using series::SampleBuffer;
 using series::SeriesSamples;
-
-// Samples that had to be copied for a range vector.
-struct Copies {
-  std::deque<std::vector<TimestampMs>> times;
-  std::deque<std::vector<double>> values;
-  std::deque<std::vector<HistogramPtr>> histograms;
-};
+using series::TimeRange;
 
 bool IsHistogram(const SeriesSamples& samples, std::size_t i) {
   return !samples.histograms.empty() && samples.histograms[i] != nullptr;
@@ -27,38 +22,72 @@ bool IsMarker(const SeriesSamples& samples, std::size_t i) {
   return !IsHistogram(samples, i) && series::IsStale(samples.values[i]);
 }
 
-// Without staleness markers, and floats and histograms apart. Most series have neither markers nor
-// histograms and are not copied.
-RangeSeries ToRange(const SeriesSamples& samples, Copies& copies) {
-  RangeSeries range{*samples.labels};
-  const bool plain = samples.histograms.empty() &&
-                     std::none_of(samples.values.begin(), samples.values.end(), series::IsStale);
-  if (plain) {
-    range.floats = {samples.times, samples.values, samples.start_times};
+// Takes the buckets out of histograms; whether there was a reset is settled before, while they can
+// still tell.
+std::span<const HistogramPtr> KeepCounts(std::span<const HistogramPtr> histograms,
+                                         std::vector<HistogramPtr>& counts) {
+  counts.clear();
+  const series::FloatHistogram* before = nullptr;
+  for (const HistogramPtr& histogram : histograms) {
+    counts.emplace_back();
+    if (!histogram) continue;
+    series::FloatHistogram count;
+    count.schema = histogram->schema;
+    count.count = histogram->count;
+    count.sum = histogram->sum;
+    count.reset_hint = histogram->SettledHint(before);
+    counts.back() = Share(std::move(count));
+    before = histogram.get();
+  }
+  return counts;
+}
+
+// The samples of a selector, without staleness markers, and floats and histograms apart. Most
+// series have neither markers nor histograms and are not copied.
+class SelectedSamples final : public RangeSource {
+ public:
+  SelectedSamples(std::unique_ptr<series::Window> window, bool only_counts)
+      : window_(std::move(window)), only_counts_(only_counts) {}
+
+  std::span<const series::MatrixPart> parts() const override { return window_->parts(); }
+  RangeSeries At(std::size_t i, RangeScratch& scratch) const override {
+    SeriesSamples samples = window_->At(i, scratch.raw);
+    RangeSeries range;
+    if (samples.histograms.empty() && std::ranges::none_of(samples.values, series::IsStale)) {
+      range.floats = {samples.times, samples.values, samples.start_times};
+      return range;
+    }
+    std::vector<HistogramPtr> counts;
+    if (only_counts_) samples.histograms = KeepCounts(samples.histograms, counts);
+    Split(samples, scratch, range);
     return range;
   }
-  auto& float_times = copies.times.emplace_back();
-  auto& float_starts = copies.times.emplace_back();
-  auto& histogram_times = copies.times.emplace_back();
-  auto& histogram_starts = copies.times.emplace_back();
-  auto& values = copies.values.emplace_back();
-  auto& histograms = copies.histograms.emplace_back();
-  const bool starts = !samples.start_times.empty();
-  for (std::size_t i = 0; i < samples.times.size(); ++i) {
-    if (IsMarker(samples, i)) continue;
-    const bool histogram = IsHistogram(samples, i);
-    (histogram ? histogram_times : float_times).push_back(samples.times[i]);
-    if (starts) (histogram ? histogram_starts : float_starts).push_back(samples.start_times[i]);
-    if (histogram) {
-      histograms.push_back(samples.histograms[i]);
-    } else {
-      values.push_back(samples.values[i]);
+
+ private:
+  static void Split(const SeriesSamples& samples, RangeScratch& scratch, RangeSeries& range) {
+    auto& [float_times, float_starts, histogram_times, histogram_starts] = scratch.times;
+    for (auto& column : scratch.times) column.clear();
+    scratch.values.clear();
+    scratch.histograms.clear();
+    const bool starts = !samples.start_times.empty();
+    for (std::size_t i = 0; i < samples.times.size(); ++i) {
+      if (IsMarker(samples, i)) continue;
+      const bool histogram = IsHistogram(samples, i);
+      (histogram ? histogram_times : float_times).push_back(samples.times[i]);
+      if (starts) (histogram ? histogram_starts : float_starts).push_back(samples.start_times[i]);
+      if (histogram) {
+        scratch.histograms.push_back(samples.histograms[i]);
+      } else {
+        scratch.values.push_back(samples.values[i]);
+      }
     }
+    range.floats = {float_times, scratch.values, float_starts};
+    range.histograms = {histogram_times, scratch.histograms, histogram_starts};
   }
-  range.floats = {float_times, values, float_starts};
-  range.histograms = {histogram_times, histograms, histogram_starts};
-  return range;
-}
+
+  const std::unique_ptr<series::Window> window_;
+  const bool only_counts_;
+};
 
 // A subquery's results may leave out samples between them: what the hint says of the sample before
 // is no longer true.
@@ -70,55 +99,40 @@ HistogramPtr WithoutHint(const HistogramPtr& histogram) {
   return Changed(*histogram, [](auto& copy) { copy.reset_hint = ResetHint::kUnknown; });
 }
 
-RangeSeries ToRange(const StepSeries& series, const Steps& steps, Copies& copies) {
-  RangeSeries range{series.labels, series.drop_name};
-  auto& float_times = copies.times.emplace_back();
-  auto& histogram_times = copies.times.emplace_back();
-  auto& values = copies.values.emplace_back();
-  auto& histograms = copies.histograms.emplace_back();
-  for (std::size_t step = 0; step < steps.count; ++step) {
-    if (!series.Has(step)) continue;
-    if (const HistogramPtr& histogram = series.Histogram(step)) {
-      histogram_times.push_back(steps.At(step));
-      histograms.push_back(WithoutHint(histogram));
-    } else {
-      float_times.push_back(steps.At(step));
-      values.push_back(series.values[step]);
-    }
-  }
-  range.floats = {float_times, values, {}};
-  range.histograms = {histogram_times, histograms, {}};
-  return range;
-}
+// The results of a subquery as samples.
+class ComputedSamples final : public RangeSource {
+ public:
+  ComputedSamples(StepVector vector, Steps steps) : vector_(std::move(vector)), steps_(steps) {}
 
-// Takes the buckets out of histograms; whether there was a reset is settled before, while they can
-// still tell.
-void KeepCounts(series::Selection& selection) {
-  struct Owner {
-    std::shared_ptr<const void> samples;
-    std::deque<std::vector<HistogramPtr>> histograms;
-  };
-  auto owner = std::make_shared<Owner>();
-  for (SeriesSamples& samples : selection.series) {
-    if (samples.histograms.empty()) continue;
-    auto& counts = owner->histograms.emplace_back();
-    const series::FloatHistogram* before = nullptr;
-    for (const HistogramPtr& histogram : samples.histograms) {
-      counts.emplace_back();
-      if (!histogram) continue;
-      series::FloatHistogram count;
-      count.schema = histogram->schema;
-      count.count = histogram->count;
-      count.sum = histogram->sum;
-      count.reset_hint = histogram->SettledHint(before);
-      counts.back() = Share(std::move(count));
-      before = histogram.get();
+  RangeSeries At(std::size_t i, RangeScratch& scratch) const override {
+    for (auto& column : scratch.times) column.clear();
+    scratch.values.clear();
+    scratch.histograms.clear();
+    for (std::size_t step = 0; step < steps_.count; ++step) {
+      if (!vector_.Has(i, step)) continue;
+      if (const HistogramPtr& histogram = vector_.Histogram(i, step)) {
+        scratch.times[1].push_back(steps_.At(step));
+        scratch.histograms.push_back(WithoutHint(histogram));
+      } else {
+        scratch.times[0].push_back(steps_.At(step));
+        scratch.values.push_back(vector_.values[i * steps_.count + step]);
+      }
     }
-    samples.histograms = counts;
+    RangeSeries range;
+    range.floats = {scratch.times[0], scratch.values, {}};
+    range.histograms = {scratch.times[1], scratch.histograms, {}};
+    return range;
   }
-  owner->samples = std::move(selection.owner);
-  selection.owner = owner;
-}
+
+ private:
+  const StepVector vector_;
+  const Steps steps_;
+};
+
+// The series of a selector that is asked again and again.
+struct FoundSeries : Memo {
+  series::SeriesListPtr list;
+};
 
 bool Fixed(const TimeShift& shift) { return shift.at == TimeShift::At::kTime; }
 
@@ -140,44 +154,72 @@ double Given(Evaluator::Give give, const SeriesSamples& samples, std::size_t i) 
 
 }  // namespace
 
-Result<series::Selection> Evaluator::Select(const VectorSelector& selector, TimestampMs from,
-                                            TimestampMs to) {
-  Result<series::Selection> selection = query_.storage.Select(selector.matchers, from, to);
-  if (!selection.ok()) return std::move(selection).error().In("expanding series");
-  if (selection->series.size() > query_.options.max_samples / steps_.count) return TooManySamples();
-  if (selector.only_counts) KeepCounts(*selection);
-  return selection;
+Result<series::SeriesListPtr> Evaluator::Find(const Expr* expr, const VectorSelector& selector,
+                                              TimeRange range) {
+  Result<series::SeriesListPtr> list = series::SeriesListPtr();
+  if (expr != nullptr && query_.standing) {
+    FoundSeries& memo = MemoOf<FoundSeries>(*expr);
+    list = query_.view.Find(selector.matchers, nullptr, memo.list);
+    if (list.ok()) memo.list = *list;
+  } else {
+    list = query_.view.Find(selector.matchers, &range, nullptr);
+  }
+  if (!list.ok()) return std::move(list).error().In("expanding series");
+  if ((*list)->frame->size() > query_.options.max_samples / steps_.count) return TooManySamples();
+  return list;
 }
 
-Result<StepVector> Evaluator::SelectInstant(const VectorSelector& selector, Give give) {
+Result<StepVector> Evaluator::SelectInstant(const Expr* expr, const VectorSelector& selector,
+                                            Give give) {
   const TimestampMs lookback = query_.options.lookback.count();
-  const Result<series::Selection> selection =
-      Select(selector, Shifted(selector.shift, steps_.start) - lookback + 1,
-             Shifted(selector.shift, steps_.Last()));
-  if (!selection.ok()) return selection.error();
-  StepVector vector;
-  for (const SeriesSamples& samples : selection->series) {
-    StepSeries series = NewSeries(*samples.labels);
-    bool any = false;
+  const TimeRange range{Shifted(selector.shift, steps_.start) - lookback + 1,
+                        Shifted(selector.shift, steps_.Last())};
+  const Result<series::SeriesListPtr> list = Find(expr, selector, range);
+  if (!list.ok()) return list.error();
+  const auto window = query_.view.Read(*list, range);
+  if (!window.ok()) return window.error();
+  StepVector vector = NewVector((*list)->frame);
+  SampleBuffer scratch;
+  std::vector<HistogramPtr> counts;
+  const auto fill = [&](std::size_t i) {
+    SeriesSamples samples = (*window)->At(i, scratch);
+    if (selector.only_counts && !samples.histograms.empty())
+      samples.histograms = KeepCounts(samples.histograms, counts);
     std::size_t next = 0;
     for (std::size_t step = 0; step < steps_.count; ++step) {
       const TimestampMs time = Shifted(selector.shift, steps_.At(step));
       while (next < samples.times.size() && samples.times[next] <= time) ++next;
       if (next == 0 || samples.times[next - 1] <= time - lookback || IsMarker(samples, next - 1))
         continue;
-      any = true;
       if (give == Give::kValue && IsHistogram(samples, next - 1)) {
-        series.Set(step, {0, samples.histograms[next - 1]});
+        vector.Set(i, step, {0, samples.histograms[next - 1]});
       } else {
-        series.Set(step, {Given(give, samples, next - 1)});
+        vector.Set(i, step, {Given(give, samples, next - 1)});
       }
     }
-    if (any) vector.push_back(std::move(series));
+  };
+  std::size_t i = 0;
+  if (at_one_step() && give == Give::kValue) {
+    for (const series::MatrixPart& part : (*window)->parts()) {
+      for (; i < part.first; ++i) fill(i);
+      for (std::size_t k = 0; k < part.columns.size(); ++k, ++i) {
+        const double value = part.Last(k);
+        vector.values[i] = value;  // a marker says that there is none
+        if (series::IsGap(value)) {
+          vector.values[i] = Absent();
+          fill(i);
+        }
+      }
+    }
+  }
+  for (; i < vector.size(); ++i) {
+    if (const auto error = Interrupted(i)) return *error;
+    fill(i);
   }
   return vector;
 }
 
-Result<RangeVector> Evaluator::SelectRange(const MatrixSelector& node) {
+Result<RangeVector> Evaluator::SelectRange(const Expr& expr, const MatrixSelector& node) {
   const VectorSelector& selector = node.vector;
   RangeVector range;
   range.range = node.range.value.count();
@@ -189,14 +231,14 @@ Result<RangeVector> Evaluator::SelectRange(const MatrixSelector& node) {
   const TimestampMs lookback = query_.options.lookback.count();
   const TimestampMs before = range.anchored || range.smoothed ? lookback : 0;
   const TimestampMs after = range.smoothed ? lookback : 0;
-  Result<series::Selection> selection =
-      Select(selector, range.End(steps_.start) - range.range - before + 1,
-             range.End(steps_.Last()) + after);
-  if (!selection.ok()) return selection.error();
-  auto copies = std::make_shared<Copies>();
-  for (const SeriesSamples& samples : selection->series)
-    range.series.push_back(ToRange(samples, *copies));
-  range.owners = {selection->owner, copies};
+  const TimeRange times{range.End(steps_.start) - range.range - before + 1,
+                        range.End(steps_.Last()) + after};
+  const Result<series::SeriesListPtr> list = Find(&expr, selector, times);
+  if (!list.ok()) return list.error();
+  auto window = query_.view.Read(*list, times);
+  if (!window.ok()) return window.error();
+  range.frame = (*list)->frame;
+  range.source = std::make_shared<SelectedSamples>(std::move(window).value(), selector.only_counts);
   return range;
 }
 
@@ -214,20 +256,23 @@ Result<RangeVector> Evaluator::RunSubquery(const Subquery& node) {
   // The grid is aligned to absolute time, its first point behind the open left end.
   TimestampMs first = interval * (before_first / interval);
   if (first <= before_first) first += interval;
-  if (first > last) return range;
-  Evaluator inner(query_,
-                  Steps{first, interval, static_cast<std::size_t>((last - first) / interval) + 1});
+  if (first > last) {
+    range.frame = FrameBuilder(symbols()).Finish();
+    range.source = std::make_shared<ComputedSamples>(NewVector(range.frame), steps_);
+    return range;
+  }
+  const Steps grid{first, interval, static_cast<std::size_t>((last - first) / interval) + 1};
+  Evaluator inner(query_, grid);
   Result<StepVector> vector = inner.Vector(*node.expr);
   if (!vector.ok()) return vector.error();
-  auto copies = std::make_shared<Copies>();
-  for (const StepSeries& series : *vector)
-    range.series.push_back(ToRange(series, inner.steps_, *copies));
-  range.owners = {copies};
+  range.frame = vector->frame;
+  range.source = std::make_shared<ComputedSamples>(std::move(vector).value(), grid);
   return range;
 }
 
 // One series interpolated at the time of one step; the value before where there is none behind.
-Point Evaluator::SmoothedAt(const RangeSeries& range, TimestampMs time, const Place& where) {
+Point Evaluator::SmoothedAt(const RangeSeries& range, std::string_view metric, TimestampMs time,
+                            const Place& where) {
   const TimestampMs lookback = query_.options.lookback.count();
   // The samples in (time - lookback, time + lookback].
   const auto around = [&](std::span<const TimestampMs> times) {
@@ -242,7 +287,6 @@ Point Evaluator::SmoothedAt(const RangeSeries& range, TimestampMs time, const Pl
   };
   const auto [float_begin, float_end] = around(range.floats.times);
   const auto [histogram_begin, histogram_end] = around(range.histograms.times);
-  const std::string_view metric = range.labels.Get(kMetricName);
   if (float_begin < float_end && histogram_begin < histogram_end)
     return notes().WarnMixed(metric, where), Point{};
   if (float_begin < float_end) {
@@ -273,21 +317,25 @@ Point Evaluator::SmoothedAt(const RangeSeries& range, TimestampMs time, const Pl
   return histogram ? Point{0, std::move(histogram)} : Point{};
 }
 
-Result<StepVector> Evaluator::Smoothed(const VectorSelector& selector, const Place& where) {
+Result<StepVector> Evaluator::Smoothed(const Expr& expr, const VectorSelector& selector) {
   const TimestampMs lookback = query_.options.lookback.count();
-  const Result<series::Selection> selection =
-      Select(selector, Shifted(selector.shift, steps_.start) - lookback + 1,
-             Shifted(selector.shift, steps_.Last()) + lookback);
-  if (!selection.ok()) return selection.error();
-  Copies copies;
-  StepVector vector;
-  for (const SeriesSamples& samples : selection->series) {
-    const RangeSeries series = ToRange(samples, copies);
-    StepSeries out = NewSeries(series.labels);
+  const TimeRange times{Shifted(selector.shift, steps_.start) - lookback + 1,
+                        Shifted(selector.shift, steps_.Last()) + lookback};
+  const Result<series::SeriesListPtr> list = Find(&expr, selector, times);
+  if (!list.ok()) return list.error();
+  auto window = query_.view.Read(*list, times);
+  if (!window.ok()) return window.error();
+  const SelectedSamples samples(std::move(window).value(), selector.only_counts);
+  StepVector vector = NewVector((*list)->frame);
+  RangeScratch scratch;
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    if (const auto error = Interrupted(i)) return *error;
+    const RangeSeries series = samples.At(i, scratch);
+    const std::string_view metric = vector.frame->Text(i, series::kNameSymbol);
     for (std::size_t step = 0; step < steps_.count; ++step) {
-      out.Set(step, SmoothedAt(series, Shifted(selector.shift, steps_.At(step)), where));
+      const TimestampMs time = Shifted(selector.shift, steps_.At(step));
+      vector.Set(i, step, SmoothedAt(series, metric, time, expr.where));
     }
-    if (!out.Empty()) vector.push_back(std::move(out));
   }
   return vector;
 }

@@ -1,5 +1,5 @@
-// Values during an evaluation: by series, with one element per step, so that grouping and matching
-// are worked out once.
+// Values during an evaluation: label sets (a frame) and numbers (arrays) apart, with one number per
+// series and step. Operators work out frames once and numbers each time.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,20 @@
 #include <variant>
 #include <vector>
 
+#include "alerts/series/frame.h"
 #include "alerts/series/queryable.h"
 #include "alerts/series/sample.h"
 #include "base/clock.h"
-#include "base/labels.h"
 
 namespace tierwatch::promql {
 
+using series::Frame;
+using series::FrameBuilder;
+using series::FramePtr;
 using series::HistogramPtr;
+using series::LabelPair;
+using series::LabelPairs;
+using series::Symbol;
 
 /// The times at which an expression is evaluated. An instant query has one.
 struct Steps {
@@ -27,6 +33,7 @@ struct Steps {
     return start + interval * static_cast<std::int64_t>(step);
   }
   TimestampMs Last() const { return At(count - 1); }
+  bool operator==(const Steps&) const = default;
 };
 
 /// A step where a series has no value. The bits are those of the staleness marker, which no result
@@ -40,32 +47,42 @@ struct Point {
   HistogramPtr histogram{};
 };
 
-/// A series of an instant vector over all steps.
-struct StepSeries {
-  Labels labels;
-  bool drop_name = false;        // its name goes when the evaluation ends
-  std::vector<double> values{};  // one per step; Absent() where there is none, 0 under a histogram
-  std::vector<HistogramPtr> histograms{};  // empty, or one per step
+/// An instant vector at all steps. A series of the frame may be absent at any of them, or at all:
+/// what operators leave out is made absent, so that frames don't depend on numbers.
+struct StepVector {
+  FramePtr frame;
+  std::size_t steps = 1;
+  std::vector<double> values{};            // series by series, one per step; 0 under a histogram
+  std::vector<HistogramPtr> histograms{};  // empty, or as long as values
 
-  bool Has(std::size_t step) const { return !IsAbsent(values[step]); }
-  bool HasFloat(std::size_t step) const { return Has(step) && !Histogram(step); }
-  const HistogramPtr& Histogram(std::size_t step) const {
+  StepVector() = default;
+  /// Everything absent.
+  StepVector(FramePtr frame_in, std::size_t steps_in)
+      : frame(std::move(frame_in)), steps(steps_in), values(frame->size() * steps, Absent()) {}
+
+  std::size_t size() const { return frame->size(); }
+  std::span<double> Row(std::size_t i) { return {values.data() + i * steps, steps}; }
+  std::span<const double> Row(std::size_t i) const { return {values.data() + i * steps, steps}; }
+  bool Has(std::size_t i, std::size_t step) const { return !IsAbsent(values[i * steps + step]); }
+  bool HasFloat(std::size_t i, std::size_t step) const {
+    return Has(i, step) && !Histogram(i, step);
+  }
+  const HistogramPtr& Histogram(std::size_t i, std::size_t step) const {
     static const HistogramPtr kNone;
-    return histograms.empty() ? kNone : histograms[step];
+    return histograms.empty() ? kNone : histograms[i * steps + step];
   }
-  Point At(std::size_t step) const { return {values[step], Histogram(step)}; }
-  void Set(std::size_t step, Point point) {
-    if (point.histogram) {
-      histograms.resize(values.size());
-      values[step] = 0;
-    } else {
-      values[step] = point.value;
-    }
-    if (!histograms.empty()) histograms[step] = std::move(point.histogram);
+  Point At(std::size_t i, std::size_t step) const {
+    return {values[i * steps + step], Histogram(i, step)};
   }
-  bool Empty() const;
+  void Set(std::size_t i, std::size_t step, Point point) {
+    const std::size_t at = i * steps + step;
+    values[at] = point.histogram ? 0 : point.value;
+    if (point.histogram && histograms.empty()) histograms.resize(values.size());
+    if (!histograms.empty()) histograms[at] = std::move(point.histogram);
+  }
+  /// Absent at every step.
+  bool Empty(std::size_t i) const;
 };
-using StepVector = std::vector<StepSeries>;
 
 /// A scalar: one value per step, never absent.
 using StepScalar = std::vector<double>;
@@ -73,8 +90,6 @@ using StepScalar = std::vector<double>;
 /// A series of a range vector: all samples that any step's window may hold, floats and histograms
 /// apart.
 struct RangeSeries {
-  Labels labels;
-  bool drop_name = false;
   struct Floats {
     std::span<const TimestampMs> times;
     std::span<const double> values;
@@ -87,10 +102,28 @@ struct RangeSeries {
   } histograms{};
 };
 
+/// Where a RangeSeries keeps what it had to copy.
+struct RangeScratch {
+  series::SampleBuffer raw;
+  std::vector<TimestampMs> times[4];
+  std::vector<double> values;
+  std::vector<HistogramPtr> histograms;
+};
+
+/// The samples of a range vector, series by series. Immutable.
+class RangeSource {
+ public:
+  virtual ~RangeSource() = default;
+  /// Valid until `scratch` is used again.
+  virtual RangeSeries At(std::size_t i, RangeScratch& scratch) const = 0;
+  /// What can be had as matrices, see series::Window.
+  virtual std::span<const series::MatrixPart> parts() const { return {}; }
+};
+
 /// A range vector: the window of a step is (End - range, End].
 struct RangeVector {
-  std::vector<RangeSeries> series;
-  std::vector<std::shared_ptr<const void>> owners;  // of what the spans point into
+  FramePtr frame;
+  std::shared_ptr<const RangeSource> source;
   std::int64_t range = 0;
   std::int64_t offset = 0;
   bool fixed = false;  // by @: every step has the same window

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+
+#include "base/labels.h"
 
 namespace tierwatch::promql {
 namespace {
@@ -58,39 +61,63 @@ std::optional<Error> CheckExtended(const RangeVector& range, std::string_view fu
   return std::nullopt;
 }
 
-void NoteNonCounter(WindowContext& context) {
-  const std::string_view name = context.metric();
-  if (name.empty()) return;
-  if (context.evaluator.options().type_and_unit_labels) {
-    const std::string_view type = context.labels.Get("__type__");
-    if (type == "counter" || type == "histogram") return;
-    context.notes().Info(
-        "PromQL info: metric might not be a counter, __type__ label is not set to \"counter\" or "
-        "\"histogram\", got " +
-            Quote(type) + ": " + Quote(name),
-        context.where);
-    return;
+// Which series don't look like counters, by the frame of a range.
+struct NonCounters : Memo {
+  FramePtr input;
+  std::vector<std::uint32_t> series;
+};
+
+bool LooksLikeCounter(const Evaluator& evaluator, const Frame& frame, std::size_t i) {
+  const std::string_view name = frame.Text(i, series::kNameSymbol);
+  if (name.empty()) return true;
+  if (evaluator.options().type_and_unit_labels) {
+    const std::string_view type = frame.Text(i, series::kTypeSymbol);
+    return type == "counter" || type == "histogram";
   }
-  for (const std::string_view suffix : {"_total", "_sum", "_count", "_bucket"}) {
-    if (name.ends_with(suffix)) return;
-  }
-  context.notes().Info(
-      "PromQL info: metric might not be a counter, name does not end in "
-      "_total/_sum/_count/_bucket: " +
-          Quote(name),
-      context.where);
+  return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") ||
+         name.ends_with("_bucket");
 }
 
-// One series at all steps; false where it has no value at any.
-bool FillSeries(const RangeSeries& series, const std::vector<StepScalar>& scalars,
-                WindowFunction function, WindowContext& context, StepSeries& out) {
+// Tells of rates of what isn't a counter, for each series that has a float as its result.
+void NoteNonCounters(Evaluator& evaluator, const Expr& expr, const StepVector& vector,
+                     const Place& where) {
+  NonCounters& memo = evaluator.MemoOf<NonCounters>(expr);
+  const Frame& frame = *vector.frame;
+  if (memo.input != vector.frame) {
+    memo.series.clear();
+    for (std::uint32_t i = 0; i < frame.size(); ++i) {
+      if (!LooksLikeCounter(evaluator, frame, i)) memo.series.push_back(i);
+    }
+    memo.input = vector.frame;
+  }
+  Symbol told = series::kNoText;  // neighbours mostly have the same name
+  for (const std::uint32_t i : memo.series) {
+    const Symbol symbol = series::ValueOf(frame[i], series::kNameSymbol);
+    if (symbol == told && !evaluator.options().type_and_unit_labels) continue;
+    bool floats = false;
+    for (std::size_t step = 0; step < vector.steps; ++step)
+      floats = floats || vector.HasFloat(i, step);
+    if (!floats) continue;
+    told = symbol;
+    const std::string name = Quote(frame.Text(i, series::kNameSymbol));
+    const std::string what =
+        evaluator.options().type_and_unit_labels
+            ? "__type__ label is not set to \"counter\" or \"histogram\", got " +
+                  Quote(frame.Text(i, series::kTypeSymbol)) + ": " + name
+            : "name does not end in _total/_sum/_count/_bucket: " + name;
+    evaluator.notes().Info("PromQL info: metric might not be a counter, " + what, where);
+  }
+}
+
+// One series at all steps.
+void FillSeries(const RangeSeries& series, const std::vector<StepScalar>& scalars,
+                WindowFunction function, WindowContext& context, StepVector& out) {
   const Evaluator& evaluator = context.evaluator;
   const RangeVector& range = context.range;
   const TimestampMs lookback = evaluator.options().lookback.count();
   const TimestampMs before = range.anchored || range.smoothed ? lookback : 0;
   const TimestampMs after = range.smoothed ? lookback : 0;
   Cursor floats, histograms;
-  bool any = false;
   for (std::size_t step = 0; step < evaluator.steps().count && !context.error; ++step) {
     Window window;
     window.time = evaluator.steps().At(step);
@@ -106,40 +133,76 @@ bool FillSeries(const RangeSeries& series, const std::vector<StepScalar>& scalar
     if (window.floats.times.empty() && window.histograms.times.empty()) continue;
     for (std::size_t i = 0; i < scalars.size(); ++i) context.scalars[i] = scalars[i][step];
     Point point = function(window, context);
-    if (!point.histogram && IsAbsent(point.value)) continue;
-    out.Set(step, std::move(point));
-    any = true;
+    if (point.histogram || !IsAbsent(point.value)) out.Set(context.series, step, std::move(point));
   }
-  return any;
 }
+
+// All series of a range vector, those in matrices by `of_matrix` where that is given.
+class Filler {
+ public:
+  Filler(WindowContext& context, const std::vector<StepScalar>& scalars, WindowFunction function,
+         StepVector& out)
+      : context_(context), scalars_(scalars), function_(function), out_(out) {}
+
+  std::optional<Error> Run(MatrixFunction of_matrix) {
+    const RangeVector& range = context_.range;
+    const Evaluator& evaluator = context_.evaluator;
+    const bool by_matrix = of_matrix != nullptr && evaluator.at_one_step() && !range.anchored &&
+                           !range.smoothed && !evaluator.options().use_start_timestamps;
+    std::size_t next = 0;
+    std::vector<std::uint32_t> left;
+    for (const series::MatrixPart& part : range.source->parts()) {
+      if (!by_matrix || !part.complete) continue;
+      for (; next < part.first && !error_; ++next) Fill(next);
+      left.clear();
+      of_matrix(part, range, range.End(evaluator.steps().start),
+                std::span(out_.values).subspan(part.first, part.columns.size()), left);
+      for (const std::uint32_t i : left) {
+        if (!error_) Fill(part.first + i);
+      }
+      next = part.first + part.columns.size();
+    }
+    for (; next < out_.size() && !error_; ++next) Fill(next);
+    return error_;
+  }
+
+ private:
+  void Fill(std::size_t i) {
+    error_ = context_.evaluator.Interrupted(i);
+    if (error_) return;
+    context_.series = i;
+    FillSeries(context_.range.source->At(i, scratch_), scalars_, function_, context_, out_);
+    error_ = context_.error;
+  }
+
+  WindowContext& context_;
+  const std::vector<StepScalar>& scalars_;
+  const WindowFunction function_;
+  StepVector& out_;
+  RangeScratch scratch_;
+  std::optional<Error> error_;
+};
 
 }  // namespace
 
-Result<Value> OverWindows(Evaluator& evaluator, const Call& call, WindowFunction function) {
+Result<Value> OverWindows(Evaluator& evaluator, const Expr& expr, const Call& call,
+                          WindowFunction function, MatrixFunction of_matrix) {
   const Result<Arguments> arguments = ReadArguments(evaluator, call);
   if (!arguments.ok()) return arguments.error();
   const Result<RangeVector> range = evaluator.Range(*arguments->range);
   if (!range.ok()) return range.error();
   if (const std::optional<Error> error = CheckExtended(*range, call.function->name)) return *error;
+  StepVector vector = evaluator.NewVector(range->frame);
+  WindowContext context{evaluator, *range, arguments->range->where, call.args.front()->where};
+  context.scalars.resize(arguments->scalars.size());
+  if (const auto error = Filler(context, arguments->scalars, function, vector).Run(of_matrix))
+    return *error;
   const bool counter = call.function->name == "rate" || call.function->name == "increase";
-  StepVector vector;
-  for (const RangeSeries& series : range->series) {
-    WindowContext context{evaluator, *range, series.labels, arguments->range->where,
-                          call.args.front()->where};
-    context.scalars.resize(arguments->scalars.size());
-    StepSeries out = evaluator.NewSeries(series.labels);
-    out.drop_name = series.drop_name;
-    const bool any = FillSeries(series, arguments->scalars, function, context, out);
-    if (context.error) return *context.error;
-    if (!any) continue;
-    const bool floats =
-        out.histograms.empty() ||
-        std::any_of(out.histograms.begin(), out.histograms.end(), [](const auto& h) { return !h; });
-    if (counter && floats) NoteNonCounter(context);
-    if ((call.function->flags & kKeepsName) == 0) evaluator.DropName(out);
-    vector.push_back(std::move(out));
-  }
-  return Value{std::move(vector)};
+  if (counter) NoteNonCounters(evaluator, expr, vector, context.where);
+  if ((call.function->flags & kKeepsName) != 0) return Value{std::move(vector)};
+  Result<StepVector> renamed = evaluator.DropNames(expr, std::move(vector));
+  if (!renamed.ok()) return renamed.error();
+  return Value{std::move(renamed).value()};
 }
 
 void KahanAdd(double value, double& sum, double& compensation) {

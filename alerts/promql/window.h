@@ -1,13 +1,14 @@
 // Functions over range vectors: each is called with one series' window at one step.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "alerts/promql/evaluator.h"
 #include "alerts/promql/functions.h"
 #include "alerts/promql/value.h"
-#include "base/labels.h"
 
 namespace tierwatch::promql {
 
@@ -25,31 +26,33 @@ struct Window {
 struct WindowContext {
   Evaluator& evaluator;
   const RangeVector& range;
-  const Labels& labels;  // of the series
-  Place where;           // of the range argument
+  Place where;  // of the range argument
   Place first_argument;
+  std::size_t series = 0;         // which one of the range
   std::vector<double> scalars{};  // the scalar arguments at the step
   std::optional<Error> error{};   // set: the query fails
 
   Annotations& notes() const { return evaluator.notes(); }
-  std::string_view metric() const { return labels.Get(kMetricName); }
-  /// Fails the query, and gives no point.
-  Point Unsupported(std::string_view what) {
-    error = Error{std::string(what) + " is not supported yet"};
-    return {};
-  }
+  std::string_view metric() const { return range.frame->Text(series, series::kNameSymbol); }
   double range_seconds() const { return static_cast<double>(range.range) / 1000; }
 };
 
 using WindowFunction = Point (*)(const Window& window, WindowContext& context);
 
+/// The same for all series of a matrix at one step whose window ends at `end`, to the bit: sets
+/// their values, but for those that it adds to `left`, by their place in the part.
+using MatrixFunction = void (*)(const series::MatrixPart& part, const RangeVector& range,
+                                TimestampMs end, std::span<double> values,
+                                std::vector<std::uint32_t>& left);
+
 /// Calls `function` for every series and step; where it gives an absent point, there is none.
-Result<Value> OverWindows(Evaluator& evaluator, const Call& call, WindowFunction function);
+Result<Value> OverWindows(Evaluator& evaluator, const Expr& expr, const Call& call,
+                          WindowFunction function, MatrixFunction of_matrix);
 
 /// The implementation of a function's row.
-template <WindowFunction kFunction>
-Result<Value> Over(Evaluator& evaluator, const Expr&, const Call& call) {
-  return OverWindows(evaluator, call, kFunction);
+template <WindowFunction kFunction, MatrixFunction kOfMatrix = nullptr>
+Result<Value> Over(Evaluator& evaluator, const Expr& expr, const Call& call) {
+  return OverWindows(evaluator, expr, call, kFunction, kOfMatrix);
 }
 
 /// Compensated addition (Kahan-Babuska, Neumaier): adds to `sum`, what it loses to `compensation`.

@@ -4,10 +4,8 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,6 +14,7 @@
 #include "alerts/series/matcher.h"
 #include "alerts/series/sample.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/result.h"
 
 namespace tierwatch::series {
@@ -36,7 +35,8 @@ inline constexpr std::uint64_t kGapBits = 0x7ff0000000000003;
 inline bool IsGap(double value) { return std::bit_cast<std::uint64_t>(value) == kGapBits; }
 
 /// Series whose samples were taken together, as rows of a matrix: what a window of time holds of
-/// it. All are floats without start times.
+/// it, the newest ones. All are floats without start times; a series that also has samples of
+/// another kind or with times of their own in the window is in no part.
 struct MatrixPart {
   std::size_t first = 0;                   // the index in the list of the first of them
   std::span<const std::uint32_t> columns;  // theirs, in the rows
@@ -46,7 +46,7 @@ struct MatrixPart {
   const double* first_row = nullptr;
   const double* last_row = nullptr;
   std::size_t last_width = 0;  // of last_row; a column beyond it has no sample there
-  bool complete = false;       // the window holds no samples of theirs but these rows
+  bool complete = false;       // the window holds no samples of theirs that are older than the rows
   // By column, the number of the newest row in which the value fell or was a gap, NaN or a
   // staleness marker.
   const std::atomic<std::uint32_t>* last_break = nullptr;
@@ -85,9 +85,6 @@ struct TimeRange {
   TimestampMs from = std::numeric_limits<TimestampMs>::min();
   TimestampMs to = std::numeric_limits<TimestampMs>::max();
 };
-
-/// Asked now and then by long work, which ends with the error that it gives. May be empty.
-using Interrupt = std::function<std::optional<Error>()>;
 
 /// A storage at one moment: of a batch that arrives later nothing is seen. Not thread-safe; short
 /// lived.

@@ -242,7 +242,8 @@ class Store::StoreView final : public View {
     auto window = std::make_unique<CopiedWindow>();
     const std::shared_lock lock(store_.mutex_);
     for (const SeriesId id : static_cast<const List&>(*list).ids) {
-      store_.entries_[id]->column.Copy(range.from, range.to, window->samples);
+      if (store_.entries_[id])
+        store_.entries_[id]->column.Copy(range.from, range.to, window->samples);
       window->ends.push_back(window->samples.times.size());
     }
     return std::unique_ptr<Window>(std::move(window));

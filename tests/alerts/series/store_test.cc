@@ -24,9 +24,24 @@ Batch BatchOf(TimestampMs time, std::vector<MetricFamily> families) {
   return {"redis", Labels{{"service", "shop"}, {"target", "a:1"}}, time, true, std::move(families)};
 }
 
-std::vector<SeriesSamples> All(const Store& store, Selection& selection) {
-  selection = std::move(store.Select({}, 0, 1'000'000)).value();
-  return selection.series;
+struct Read {
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+};
+
+// The samples of all series, in the order of the store's list.
+std::vector<Read> All(const Store& store) {
+  const std::unique_ptr<View> view = store.Open();
+  const SeriesListPtr list = view->Find({}, nullptr, nullptr).value();
+  const std::unique_ptr<Window> window = std::move(view->Read(list, {0, 1'000'000})).value();
+  std::vector<Read> all;
+  SampleBuffer scratch;
+  for (std::size_t i = 0; i < list->frame->size(); ++i) {
+    const SeriesSamples samples = window->At(i, scratch);
+    all.push_back({{samples.times.begin(), samples.times.end()},
+                   {samples.values.begin(), samples.values.end()}});
+  }
+  return all;
 }
 
 TEST(Store, NamesSeriesAsExpositionWould) {
@@ -56,14 +71,13 @@ TEST(Store, MarksWhatTheNextBatchLacks) {
       1000, {{"g", "", MetricType::Gauge, {Gauge({{"x", "1"}}, 1), Gauge({{"x", "2"}}, 2)}}}));
   store.Append(BatchOf(2000, {{"g", "", MetricType::Gauge, {Gauge({{"x", "2"}}, 3)}}}));
   store.Append(BatchOf(3000, {{"g", "", MetricType::Gauge, {Gauge({{"x", "2"}}, 4)}}}));
-  Selection selection;
-  const auto series = All(store, selection);
+  const auto series = All(store);
   ASSERT_EQ(series.size(), 2u);
   ASSERT_EQ(series[0].values.size(), 2u);  // one marker, not one per batch
   EXPECT_TRUE(IsStale(series[0].values[1]));
   EXPECT_EQ(series[1].values.size(), 3u);
   store.Forget("redis", Labels{{"service", "shop"}, {"target", "a:1"}});
-  EXPECT_TRUE(IsStale(All(store, selection)[1].values.back()));
+  EXPECT_TRUE(IsStale(All(store)[1].values.back()));
 }
 
 TEST(Store, RefusesOldSamplesAndTooManySeries) {
@@ -87,11 +101,12 @@ TEST(Store, PrunesByTimeAndBytes) {
   }
   const Sample old[] = {{Labels{{"a", "old"}}, 0, 1}};
   store.Append("test", old);
-  const std::uint64_t epoch = store.Epoch();
+  const SeriesListPtr list = store.Open()->Find({}, nullptr, nullptr).value();
+  EXPECT_EQ(store.Open()->Find({}, nullptr, list).value(), list);
   store.Prune(20'000);
   EXPECT_EQ(store.Stats().samples, 10u);
   EXPECT_EQ(store.Stats().series, 1u);  // a series without samples is gone
-  EXPECT_GT(store.Epoch(), epoch);
+  EXPECT_NE(store.Open()->Find({}, nullptr, list).value(), list);
   EXPECT_EQ(store.LabelValues("a"), std::vector<std::string>{"1"});
 }
 
@@ -135,8 +150,7 @@ TEST(Store, ReadersNeverSeeHalfABatch) {
     done = true;
   });
   while (!done) {
-    Selection selection;
-    const auto series = All(store, selection);
+    const auto series = All(store);
     if (series.empty()) continue;
     EXPECT_EQ(series.size(), 2u);
     EXPECT_EQ(series[0].values.back(), series[1].values.back());

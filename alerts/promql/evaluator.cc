@@ -78,9 +78,13 @@ Result<Value> Evaluator::Evaluate(const Expr& expr) {
   // Every node costs at least a value per step.
   if (steps_.count > query_.options.max_samples) return TooManySamples();
   if (const auto error = Interrupted()) return *error;
+  if (query_.common != nullptr) {
+    if (const Value* known = query_.common->Find(expr, steps_)) return *known;
+  }
   const std::size_t before = query_.samples;
   Result<Value> value = Dispatch(expr);
   if (!value.ok()) return value;
+  if (query_.common != nullptr) query_.common->Keep(expr, steps_, *value);
   query_.samples = before + Weight(*value);
   if (query_.samples > query_.options.max_samples) return TooManySamples();
   return value;

@@ -11,6 +11,7 @@
 
 #include "alerts/promql/annotations.h"
 #include "alerts/promql/ast.h"
+#include "alerts/promql/common.h"
 #include "alerts/promql/memo.h"
 #include "alerts/promql/promql.h"
 #include "alerts/promql/value.h"
@@ -25,7 +26,8 @@ struct QueryState {
   const EngineOptions& options;
   Memos& memos;
   const Interrupt& interrupt;
-  bool standing = false;  // the memos are kept for the next time
+  CommonParts* common = nullptr;  // may be null
+  bool standing = false;          // the memos are kept for the next time
   Annotations notes{};
   std::size_t samples = 0;  // held at the moment
 };

@@ -28,7 +28,9 @@ class Memos {
 
   template <class T>
   T& Of(int node, Slot slot) {
-    std::unique_ptr<Memo>& memo = nodes_[static_cast<std::size_t>(node)][slot];
+    const auto at = static_cast<std::size_t>(node);
+    if (at >= nodes_.size()) nodes_.resize(at + 1);
+    std::unique_ptr<Memo>& memo = nodes_[at][slot];
     if (!memo) memo = std::make_unique<T>();
     return static_cast<T&>(*memo);
   }

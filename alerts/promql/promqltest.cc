@@ -13,6 +13,7 @@
 #include "alerts/promql/script.h"
 #include "alerts/promql/script_compare.h"
 #include "alerts/promql/script_load.h"
+#include "alerts/promql/standing.h"
 #include "alerts/series/store.h"
 
 namespace tierwatch::promql {
@@ -129,10 +130,12 @@ class ScriptRunner {
   }
 
   void Clear() {
+    standing_.reset();
     series::StoreOptions options;
     options.retention = Millis(0);
     store_ = std::make_unique<series::Store>(options);
     loader_ = std::make_unique<ScriptLoader>(*store_);
+    standing_ = std::make_unique<Standing>(engine_.options(), *store_, std::set<std::string>());
   }
 
   std::string Check(const ScriptEval& eval) {
@@ -166,11 +169,47 @@ class ScriptRunner {
     if (!expr.ok()) return expr.error().message;
     const Result<QueryResult> result = engine_.Instant(*expr, *store_, instant.time);
     const std::string difference = CheckOutcome(eval, result);
-    if (!difference.empty() || !result.ok()) return difference;
+    if (!difference.empty()) return difference;
+    const std::string standing = CheckStanding(eval, *expr, result.ok(), instant.time);
+    if (!standing.empty()) return "as a standing question: " + standing;
+    if (!result.ok()) return "";
     static const RE2 kOfQuery(R"((start|end|range|step)\(\))");
     if (eval.only_instant || RE2::PartialMatch(instant.expr, kOfQuery)) return "";
     const std::string in_range = CheckMiddleStep(eval, *expr, instant.time);
     return in_range.empty() ? "" : "in range mode: " + in_range;
+  }
+
+  // A standing question must give the same, at once and from what it kept.
+  std::string CheckStanding(const ScriptEval& eval, const ExprPtr& expr, bool ok,
+                            TimestampMs time) {
+    const ValueType type = TypeOf(*expr);
+    if (type != ValueType::kVector && type != ValueType::kScalar) return "";
+    const std::size_t question = standing_->Add(expr);
+    for (int round = 0; round < 2; ++round) {
+      standing_->NewRound();
+      const Result<Elements> elements = standing_->Ask(question, time);
+      if (elements.ok() != ok) return elements.ok() ? "gives no error" : elements.error().message;
+      if (!ok || eval.ordered) continue;
+      QueryResult result;
+      if (type == ValueType::kScalar) {
+        result.value = Scalar{time, elements->values.front()};
+      } else {
+        result.value = Spelled(*elements, time);
+      }
+      const std::string difference = CompareResult(eval, result);
+      if (!difference.empty()) return difference;
+    }
+    return "";
+  }
+
+  static Vector Spelled(const Elements& elements, TimestampMs time) {
+    Vector vector;
+    for (std::size_t i = 0; i < elements.values.size(); ++i) {
+      if (!elements.Has(i)) continue;
+      vector.push_back({elements.frame->LabelsOf(i), time, elements.values[i],
+                        elements.histograms.empty() ? nullptr : elements.histograms[i]});
+    }
+    return vector;
   }
 
   // A range query over three steps must give the same at the one in the middle.
@@ -197,6 +236,7 @@ class ScriptRunner {
   Engine engine_;
   std::unique_ptr<series::Store> store_;
   std::unique_ptr<ScriptLoader> loader_;
+  std::unique_ptr<Standing> standing_;  // one for all: they have parts in common
 };
 
 }  // namespace

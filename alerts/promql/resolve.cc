@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "alerts/promql/common.h"
 #include "alerts/promql/functions.h"
 
 namespace tierwatch::promql {
@@ -14,7 +15,7 @@ double Seconds(std::int64_t millis) { return static_cast<double>(millis) / 1000;
 
 class Resolver {
  public:
-  explicit Resolver(const QueryTimes& times) : times_(times) {}
+  Resolver(const QueryTimes& times, CommonParts* common) : times_(times), common_(common) {}
 
   // What a subtree became, and what its parent may do with it.
   struct Outcome {
@@ -25,24 +26,39 @@ class Resolver {
 
   Outcome Resolve(const ExprPtr& expr) {
     auto copy = std::make_shared<Expr>(*expr);
-    copy->id = nodes++;
     const auto [invariant, wrap] =
         std::visit([&](auto& node) { return Visit(*copy, node); }, copy->node);
-    return {std::move(copy), invariant, wrap};
+    return {Numbered(std::move(copy)), invariant, wrap};
   }
   ExprPtr Wrap(Outcome outcome) {
     if (!outcome.wrap) return outcome.expr;
     auto expr = std::make_shared<Expr>();
-    expr->id = nodes++;
     expr->where = outcome.expr->where;
     expr->depth = outcome.expr->depth + 1;
     expr->node = StepInvariant{std::move(outcome.expr)};
-    return expr;
+    return Numbered(std::move(expr));
   }
   int nodes = 0;
   std::optional<Error> error;
 
  private:
+  ExprPtr Numbered(std::shared_ptr<Expr> expr) {
+    if (common_ == nullptr) {
+      expr->id = nodes++;
+      return expr;
+    }
+    expr->id = common_->NewId();
+    // What a selector becomes depends on what is around it too, so that one text is not always one
+    // node; a node is told by its text and its children.
+    const auto* selector = std::get_if<VectorSelector>(&expr->node);
+    if (const auto* matrix = std::get_if<MatrixSelector>(&expr->node)) selector = &matrix->vector;
+    std::string text = Print(*expr);
+    if (selector != nullptr && selector->only_counts) text += " counts";
+    if (std::holds_alternative<StepInvariant>(expr->node)) text += " once";
+    for (const ExprPtr& child : Children(*expr)) text += fmt::format(" {}", child->id);
+    return common_->Same(std::move(expr), text);
+  }
+
   using Flags = std::pair<bool, bool>;  // invariant, wrap
 
   static ExprPtr WithoutParens(ExprPtr expr) {
@@ -206,14 +222,15 @@ class Resolver {
   }
 
   const QueryTimes& times_;
+  CommonParts* const common_;
   int counts_above_ = 0;   // functions around that look at counts and sums of histograms only
   int buckets_above_ = 0;  // what is around and looks at buckets
 };
 
 }  // namespace
 
-Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times) {
-  Resolver resolver(times);
+Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times, CommonParts* common) {
+  Resolver resolver(times, common);
   Resolver::Outcome outcome = resolver.Resolve(expr);
   if (resolver.error) return *resolver.error;
   ExprPtr wrapped = resolver.Wrap(std::move(outcome));

@@ -8,6 +8,8 @@
 
 namespace tierwatch::promql {
 
+class CommonParts;  // alerts/promql/common.h
+
 /// The times of a query as its text may ask for them; `step` is 0 for an instant query.
 struct QueryTimes {
   TimestampMs start = 0;
@@ -23,6 +25,9 @@ struct Resolved {
 /// A tree without duration expressions, @ start(), @ end(), start(), end(), range(), step(), in
 /// which StepInvariant wraps the highest subtrees that don't depend on the step. Source:
 /// Prometheus 3.14, PreprocessExpr.
-Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times);
+/// With `common`, equal subtrees are one node, within the tree and with all others of that
+/// `common`, which numbers the nodes.
+Result<Resolved> Resolve(const ExprPtr& expr, const QueryTimes& times,
+                         CommonParts* common = nullptr);
 
 }  // namespace tierwatch::promql

@@ -17,7 +17,6 @@ struct Question {
   TimestampMs start = 0;
   TimestampMs end = 0;  // with start: an instant query, step 0
   Millis step{0};
-  Millis lookback{300'000};
 
   bool IsRange() const { return step.count() > 0; }
 };

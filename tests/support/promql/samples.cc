@@ -137,12 +137,12 @@ class Writer {
     if (round_ == 0 || (At(0.45) && !Is("api", "a:1"))) {
       counter = FloatHistogram{};
       counter.schema = kSchemas[target_];
-      counter.zero_threshold = target_ == 2 ? 0.01 : 0.001;
+      counter.zero_threshold = target_ == 2 ? 0.0039 : 0.001;
     }
     if (At(0.6) && Is("cache", "a:1")) {  // a coarser schema, as a client that limits its buckets
       counter = FloatHistogram{};
       counter.schema = 1;
-      counter.zero_threshold = 0.5;
+      counter.zero_threshold = 0.25;  // where its lowest bucket begins
     }
     Observe(counter, target_ == 1);
     const bool ended = Is("cache", "b:1") && From(0.75);

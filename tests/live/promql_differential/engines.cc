@@ -1,0 +1,83 @@
+#include "tests/live/promql_differential/engines.h"
+
+#include <fmt/format.h>
+
+#include "tests/support/promql/samples.h"
+
+namespace tierwatch {
+namespace {
+
+// Sums of thousands of floats are taken in another order or precision.
+constexpr double kTolerance = 1e-9;
+
+// The times at which a part is evaluated. A matrix is no answer to a range query; a subquery has
+// its own steps, which are multiples of its resolution.
+std::vector<Question> TimesOf(const Derivation& part, const Derivation& whole,
+                              const Question& question) {
+  std::vector<Question> questions{question};
+  if (question.IsRange()) {
+    questions.push_back({"", question.start, question.start});
+    questions.push_back({"", question.end, question.end});
+  }
+  if (whole.production->symbol == "subquery")
+    questions = {{"", kSamplesStart, kSamplesStart + 2'400'000, kSamplesInterval}};
+  for (Question& each : questions) each.text = part.Text();
+  return questions;
+}
+
+// holt_winters has another name since 3.0 (#14930), and nothing else has changed.
+std::string InNewNames(const Derivation& part) {
+  return part.Text([&](const Derivation& node) -> std::string {
+    if (!node.production->text.starts_with("holt_winters(")) return "";
+    const std::string text = InNewNames(node.children[0]) + ", " + node.children[1].Text() + ", " +
+                             node.children[2].Text();
+    return "double_exponential_smoothing(" + text + ")";
+  });
+}
+
+}  // namespace
+
+Engines::Engines(int rounds) {
+  const std::vector<series::Sample> samples = PromqlSamples(rounds);
+  server_.Write(samples);
+  store_.Append("test", samples);
+}
+
+Answer Engines::Ours(const Question& question) const {
+  const Result<promql::ExprPtr> expr = promql::Parse(question.text);
+  if (!expr.ok()) return ToAnswer(expr.error());
+  const promql::Engine engine;
+  return ToAnswer(question.IsRange()
+                      ? engine.Range(*expr, store_, question.start, question.end, question.step)
+                      : engine.Instant(*expr, store_, question.start));
+}
+
+std::string Finding::ToString() const {
+  return fmt::format("{}\n  {}\n  of {} to {} by {}\n  Prometheus: {}\n  tierwatch: {}",
+                     question.text, difference, question.start, question.end, question.step.count(),
+                     theirs.ToString().substr(0, 2'000), ours.ToString().substr(0, 2'000));
+}
+
+std::optional<Finding> Compare(Engines& engines, const Derivation& part, const Question& question) {
+  Question renamed = question;
+  renamed.text = InNewNames(part);
+  Finding finding{part, question, engines.Theirs(question), engines.Ours(renamed), ""};
+  finding.difference = Difference(finding.theirs, finding.ours, kTolerance);
+  if (finding.difference.empty()) return std::nullopt;
+  return finding;
+}
+
+Finding Innermost(Engines& engines, Finding finding) {
+  for (const Derivation& child : finding.part.children) {
+    for (const Question& question : TimesOf(child, finding.part, finding.question)) {
+      std::optional<Finding> inner = Compare(engines, child, question);
+      // Not every part is an expression.
+      const bool fragment = inner && inner->theirs.error.starts_with("bad_data") &&
+                            !finding.theirs.error.starts_with("bad_data");
+      if (inner && !fragment) return Innermost(engines, *std::move(inner));
+    }
+  }
+  return finding;
+}
+
+}  // namespace tierwatch

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -121,6 +122,20 @@ std::optional<TimestampMs> ParseTime(const std::string& text) {
   return time.ok() ? std::optional(*time) : std::nullopt;
 }
 
+// No query takes longer than Prometheus's default; its parameter can only shorten that.
+std::optional<Millis> ReadTimeout(const std::string& text) {
+  constexpr Millis kLongest{120'000};
+  if (text.empty()) return kLongest;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc{} && end == text.data() + text.size()) {
+    if (!(seconds >= 0)) return std::nullopt;
+    return Millis(static_cast<std::int64_t>(std::min(seconds, 120.0) * 1000));
+  }
+  const Result<Millis> duration = ParseDuration(text);
+  return duration.ok() ? std::optional(std::min(*duration, kLongest)) : std::nullopt;
+}
+
 std::string HistogramText(const ordered_json& histogram) {
   std::string text = fmt::format("{{count:{}, sum:{}", histogram.at("count").get<std::string>(),
                                  histogram.at("sum").get<std::string>());
@@ -183,8 +198,15 @@ HttpReply AnswerInstantQuery(const ServerRequest& request, const promql::Engine&
   if (!expr.ok()) {
     return Failure(400, "bad_data", "invalid parameter \"query\": " + expr.error().message);
   }
-  const Result<promql::QueryResult> result = engine.Instant(*expr, storage, *time);
-  if (!result.ok()) return Failure(422, "execution", result.error().message);
+  const std::optional<Millis> timeout = ReadTimeout(request.Parameter("timeout").value_or(""));
+  if (!timeout) return Failure(400, "bad_data", "invalid parameter \"timeout\": not a duration");
+  const Result<promql::QueryResult> result =
+      engine.Instant(*expr, storage, *time, After(clock, *timeout));
+  if (!result.ok()) {
+    const bool late = result.error().reason == Reason::kTimeout;
+    return late ? Failure(503, "timeout", "query " + result.error().message)
+                : Failure(422, "execution", result.error().message);
+  }
   ordered_json json{{"status", "success"}, {"data", std::visit(DataWriter{*time}, result->value)}};
   if (!result->warnings.empty()) json["warnings"] = result->warnings;
   if (!result->infos.empty()) json["infos"] = result->infos;

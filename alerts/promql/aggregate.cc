@@ -330,7 +330,7 @@ const Grouping& GroupsOf(Evaluator& evaluator, const Expr& expr, const Aggregate
   for (std::uint32_t& count : memo.ends) count = std::exchange(end, end + count);
   memo.members.resize(input.size());
   for (std::uint32_t i = 0; i < input.size(); ++i) memo.members[memo.ends[memo.of[i]]++] = i;
-  memo.groups = frame.Finish();
+  memo.groups = Settled(memo.groups, frame.Finish());
   memo.input = vector.frame;
   return memo;
 }

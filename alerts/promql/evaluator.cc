@@ -1,5 +1,7 @@
 #include "alerts/promql/evaluator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,11 +12,22 @@
 namespace tierwatch::promql {
 namespace {
 
-// What a value weighs in the sample budget.
-std::size_t Weight(const Value& value) {
+// What a value weighs in the budgets. A range vector is read series by series and weighs nothing.
+std::size_t Samples(const Value& value) {
   if (const auto* scalar = std::get_if<StepScalar>(&value.value)) return scalar->size();
   if (const auto* vector = std::get_if<StepVector>(&value.value)) return vector->values.size();
-  return 0;  // a range vector is read series by series
+  return 0;
+}
+
+std::size_t Bytes(const Value& value) {
+  const auto* vector = std::get_if<StepVector>(&value.value);
+  if (vector == nullptr) return Samples(value) * sizeof(double);
+  std::size_t bytes = vector->frame->bytes() + vector->values.size() * sizeof(double) +
+                      vector->histograms.size() * sizeof(HistogramPtr);
+  for (const HistogramPtr& histogram : vector->histograms) {
+    if (histogram) bytes += histogram->bytes();
+  }
+  return bytes;
 }
 
 // Whether label sets that differ still do without their metadata: where all have the same.
@@ -70,7 +83,16 @@ StepVector InOrder(const StepVector& vector, std::span<const std::uint32_t> orde
 }
 
 Error Evaluator::TooManySamples() const {
-  return {"query processing would load too many samples into memory in query execution",
+  return {fmt::format("query processing would load too many samples into memory in query "
+                      "execution: more than {}",
+                      query_.options.max_samples),
+          Reason::kLimit};
+}
+
+Error Evaluator::TooManyBytes() const {
+  return {fmt::format("query processing would hold too much memory in query execution: more than "
+                      "{} bytes",
+                      query_.options.max_bytes),
           Reason::kLimit};
 }
 
@@ -81,12 +103,14 @@ Result<Value> Evaluator::Evaluate(const Expr& expr) {
   if (query_.common != nullptr) {
     if (const Value* known = query_.common->Find(expr, steps_)) return *known;
   }
-  const std::size_t before = query_.samples;
+  const std::size_t samples = query_.samples, bytes = query_.bytes;
   Result<Value> value = Dispatch(expr);
   if (!value.ok()) return value;
   if (query_.common != nullptr) query_.common->Keep(expr, steps_, *value);
-  query_.samples = before + Weight(*value);
+  query_.samples = samples + Samples(*value);
+  query_.bytes = bytes + Bytes(*value);
   if (query_.samples > query_.options.max_samples) return TooManySamples();
+  if (query_.bytes > query_.options.max_bytes) return TooManyBytes();
   return value;
 }
 

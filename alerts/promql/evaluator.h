@@ -30,6 +30,7 @@ struct QueryState {
   bool standing = false;          // the memos are kept for the next time
   Annotations notes{};
   std::size_t samples = 0;  // held at the moment
+  std::size_t bytes = 0;    // likewise
 };
 
 /// Not thread-safe; one per query and grid of steps (a subquery has its own).
@@ -85,6 +86,7 @@ class Evaluator {
   /// `expr` is where the selector stands, null for one that was made up.
   Result<StepVector> SelectInstant(const Expr* expr, const VectorSelector& selector, Give give);
   Error TooManySamples() const;
+  Error TooManyBytes() const;
 
  private:
   Result<Value> Dispatch(const Expr& expr);

@@ -80,7 +80,7 @@ void MakeLayout(const StepVector& vector, std::vector<std::uint32_t> natives, La
         static_cast<std::uint32_t>(frame.Insert(input[i], input.DropsName(i)).first));
   }
   layout.natives = std::move(natives);
-  layout.histograms = frame.Finish();
+  layout.histograms = Settled(layout.histograms, frame.Finish());
   layout.input = vector.frame;
 }
 

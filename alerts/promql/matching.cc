@@ -156,6 +156,8 @@ class Join {
       pairing_.ends.push_back(static_cast<std::uint32_t>(pairing_.pairs.size()));
       if (labels.size() > evaluator_.options().max_samples / steps_)
         return evaluator_.TooManySamples();
+      if ((i & 255) == 0 && labels.frame().bytes() > evaluator_.options().max_bytes)
+        return evaluator_.TooManyBytes();
     }
     pairing_.unmatched.clear();
     for (std::uint32_t i = 0; fill_many_ && i < one_.size(); ++i)
@@ -189,7 +191,7 @@ class Join {
     }
     pairing_.rival_count = members.size();
     if (merged.size() == labels.size()) pairing_.outputs.to.clear();
-    pairing_.outputs.frame = merged.Finish();
+    pairing_.outputs.frame = Settled(pairing_.outputs.frame, merged.Finish());
   }
 
   LabelPairs ResultLabels(std::uint32_t many, std::uint32_t one, MatchKey& key) {

@@ -66,6 +66,10 @@ struct FloatHistogram {
   std::shared_ptr<const std::vector<double>>
       custom_bounds;  // upper bounds, ascending, without +Inf; null = none
 
+  /// In memory, about.
+  std::size_t bytes() const {
+    return sizeof *this + (positive.size() + negative.size()) * (sizeof(double) + 4);
+  }
   bool UsesCustomBuckets() const { return schema == kCustomSchema; }
   std::span<const double> bounds() const;
   /// Whether this sample marks the end of its series (the sum is the staleness marker).

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "alerts/promql/promql.h"
+#include "alerts/promql/standing.h"
 #include "alerts/series/store.h"
 #include "tests/bench/workload.h"
 
@@ -73,7 +76,18 @@ Answer AskAdHoc(std::string_view text, const series::Store& store) {
   };
 }
 
-constexpr Way kWays[] = {{"ad hoc", AskAdHoc}};
+Answer AskStanding(std::string_view text, const series::Store& store) {
+  const auto standing =
+      std::make_shared<promql::Standing>(promql::EngineOptions(), store, std::set<std::string>());
+  const std::size_t question = standing->Add(promql::Parse(text).value());
+  return [standing, question](TimestampMs time) {
+    standing->NewRound();
+    const Result<promql::Elements> elements = standing->Ask(question, time);
+    return elements.ok() && !elements->values.empty();
+  };
+}
+
+constexpr Way kWays[] = {{"ad hoc", AskAdHoc}, {"standing", AskStanding}};
 
 void Ask(benchmark::State& state, const series::Store& store, const Workload& workload,
          const Question& question, const Way& way) {

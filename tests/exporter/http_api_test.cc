@@ -63,6 +63,17 @@ class HttpApi : public testing::Test {
   }
 };
 
+TEST_F(HttpApi, EndsAQueryAtItsTimeout) {
+  EXPECT_EQ(Ask("time=4&timeout=5s&query=hits").status, 200);
+  EXPECT_EQ(Ask("time=4&timeout=0.5&query=hits").status, 200);
+  const HttpReply late = Ask("time=4&timeout=0&query=hits");
+  EXPECT_EQ(late.status, 503);
+  EXPECT_THAT(*late.body, HasSubstr(R"("errorType":"timeout","error":"query timed out after 0s")"));
+  for (const char* wrong : {"abc", "-1", "nan"}) {
+    EXPECT_EQ(Ask(std::string("time=4&query=hits&timeout=") + wrong).status, 400) << wrong;
+  }
+}
+
 TEST_F(HttpApi, GivesEveryTypeAsPrometheusDoes) {
   const struct {
     const char* query;

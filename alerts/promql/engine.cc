@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "alerts/promql/evaluator.h"
+#include "alerts/promql/extended.h"
 #include "alerts/promql/memo.h"
 #include "alerts/promql/promql.h"
 #include "alerts/promql/resolve.h"
@@ -41,7 +42,8 @@ Matrix ToMatrix(const StepVector& vector, const Steps& steps) {
   return matrix;
 }
 
-Matrix ToMatrix(const RangeVector& range, TimestampMs after, TimestampMs until) {
+Result<Matrix> ToMatrix(const RangeVector& range, TimestampMs after, TimestampMs until) {
+  const bool extended = range.anchored || range.smoothed;
   Matrix matrix;
   RangeScratch scratch;
   for (std::size_t i = 0; i < range.frame->size(); ++i) {
@@ -50,6 +52,12 @@ Matrix ToMatrix(const RangeVector& range, TimestampMs after, TimestampMs until) 
     const LabelPairs labels = (*range.frame)[i];
     points.labels = series::Spelled(*range.frame->symbols(),
                                     range.frame->DropsName(i) ? WithoutMetadata(labels) : labels);
+    if (extended) {
+      if (!series.histograms.times.empty())
+        return Error{"an anchored or smoothed range vector of histograms can't be a result itself"};
+      points.points = ExtendedFloats(series.floats, after, until, range.smoothed);
+      continue;
+    }
     for (std::size_t k = 0; k < series.floats.times.size(); ++k) {
       const TimestampMs time = series.floats.times[k];
       if (time > after && time <= until) points.points.emplace_back(time, series.floats.values[k]);
@@ -103,10 +111,10 @@ Result<QueryResult> Engine::Instant(const ExprPtr& expr, const series::Queryable
     result.value = std::move(*text);
   } else {
     const RangeVector& range = std::get<RangeVector>(value->value);
-    if (range.anchored || range.smoothed)
-      return Error{"anchored and smoothed range vectors are not supported yet as a result"};
     const TimestampMs until = range.End(time);
-    result.value = Sorted(ToMatrix(range, until - range.range, until));
+    Result<Matrix> matrix = ToMatrix(range, until - range.range, until);
+    if (!matrix.ok()) return matrix.error();
+    result.value = Sorted(std::move(matrix).value());
   }
   result.warnings = query.notes.Warnings();
   result.infos = query.notes.Infos();

@@ -107,6 +107,30 @@ HistogramPtr Interpolated(TimestampMs before, const HistogramPtr& from, Timestam
   return Share(std::move(result));
 }
 
+std::vector<std::pair<TimestampMs, double>> ExtendedFloats(const RangeSeries::Floats& floats,
+                                                           TimestampMs start, TimestampMs end,
+                                                           bool smoothed) {
+  std::vector<std::pair<TimestampMs, double>> points;
+  const auto& [times, values, starts] = floats;
+  if (times.empty()) return points;
+  Window window;
+  window.start = start;
+  window.end = end;
+  const Part part = Choose(times, window, smoothed);
+  if (times[part.last] <= start) return points;
+  const auto between = [&](std::size_t i, TimestampMs at) {
+    return Interpolated(times[i], values[i], times[i + 1], values[i + 1], at, false);
+  };
+  const bool cut_left = smoothed && times[part.first] < start && part.first < times.size() - 1;
+  const bool cut_right = smoothed && part.last > 0 && times[part.last] > end;
+  points.emplace_back(start, cut_left ? between(part.first, start) : values[part.first]);
+  for (std::size_t i = part.first; i <= part.last; ++i) {
+    if (times[i] > start && times[i] < end) points.emplace_back(times[i], values[i]);
+  }
+  points.emplace_back(end, cut_right ? between(part.last - 1, end) : values[part.last]);
+  return points;
+}
+
 Point ExtendedRateOfHistograms(const Window& window, WindowContext& context, bool counter,
                                bool per_second) {
   const auto times = window.histograms.times;

@@ -44,6 +44,23 @@ TEST_F(EngineTest, RateExtrapolatesToTheWindow) {
   EXPECT_EQ(rates[0].labels, (Labels{{"tier", "l1"}}));
 }
 
+TEST_F(EngineTest, ExtendedRangesHaveValuesAtTheirEdges) {
+  // (295 s, 325 s]: samples at 300, 310 and 320; beside them 290 and 330.
+  const auto points = [&](const std::string& modifier) {
+    const Result<ExprPtr> expr = Parse("hits_total{tier='l2'}[30s] " + modifier);
+    const Result<QueryResult> result = Engine().Instant(*expr, store_, 325'000);
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    return std::get<Matrix>(result->value).at(0).points;
+  };
+  using Points = std::vector<std::pair<TimestampMs, double>>;
+  EXPECT_EQ(
+      points("anchored"),
+      (Points{{295'000, 580}, {300'000, 600}, {310'000, 620}, {320'000, 640}, {325'000, 640}}));
+  EXPECT_EQ(
+      points("smoothed"),
+      (Points{{295'000, 590}, {300'000, 600}, {310'000, 620}, {320'000, 640}, {325'000, 650}}));
+}
+
 TEST_F(EngineTest, WindowsAreLeftOpen) {
   EXPECT_EQ(Instant("count_over_time(hits_total{tier=\"l1\"}[10s])")[0].value, 1);
   EXPECT_TRUE(Instant("hits_total", 900'000).empty());

@@ -55,13 +55,6 @@ constexpr std::pair<std::string_view, TokenKind> kWords[] = {
     {"nan", kNumber},
 };
 
-// Tokens whose text says it all: an error names them by that text alone.
-constexpr std::pair<TokenKind, std::string_view> kPunctuation[] = {
-    {kLeftParen, "("},   {kRightParen, ")"},   {kLeftBrace, "{"}, {kRightBrace, "}"},
-    {kLeftBracket, "["}, {kRightBracket, "]"}, {kComma, ","},     {kColon, ":"},
-    {kAssign, "="},      {kAt, "@"},
-};
-
 constexpr std::pair<char, TokenKind> kArithmetic[] = {
     {'+', kAdd}, {'-', kSub}, {'*', kMul}, {'/', kDiv}, {'%', kMod}, {'^', kPow}, {',', kComma},
 };

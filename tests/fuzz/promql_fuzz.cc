@@ -1,6 +1,9 @@
-// Any text: parsed; what parses must print to a text that parses to the same, and evaluate within
-// its limits. An input that begins with a zero byte is no text: its bytes choose an expression of
-// the grammar, so that evaluation is reached at any depth.
+// Any text: parsed; what parses must print to a text that parses to the same, evaluate within its
+// limits, and give as a standing question what it gives when asked once. An input that begins with
+// a zero byte is no text: its bytes choose an expression of the grammar, so that evaluation is
+// reached at any depth.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -9,6 +12,8 @@
 #include <string_view>
 
 #include "alerts/promql/promql.h"
+#include "alerts/promql/standing.h"
+#include "alerts/series/float_histogram.h"
 #include "alerts/series/store.h"
 #include "tests/support/promql/grammar.h"
 #include "tests/support/promql/samples.h"
@@ -29,15 +34,52 @@ const series::Store& Store() {
   return *store;
 }
 
+constexpr TimestampMs kStart = kSamplesStart;
+constexpr TimestampMs kEnd = kStart + kRounds * kSamplesInterval.count();
+
+bool Same(const VectorSample& sample, const Elements& elements, std::size_t i) {
+  const double value = elements.values[i];
+  if (sample.labels != elements.frame->LabelsOf(i)) return false;
+  if (sample.histogram) {
+    return !elements.histograms.empty() && elements.histograms[i] &&
+           series::AlmostEqual(*sample.histogram, *elements.histograms[i], 1e-12);
+  }
+  return sample.value == value || (std::isnan(sample.value) && std::isnan(value));
+}
+
+bool Same(const Vector& vector, const Elements& elements) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < elements.values.size(); ++i) {
+    if (!elements.Has(i)) continue;
+    ++count;
+    const auto same = [&](const VectorSample& sample) { return Same(sample, elements, i); };
+    if (std::none_of(vector.begin(), vector.end(), same)) return false;
+  }
+  return count == vector.size();
+}
+
+void AskStanding(const Engine& engine, const ExprPtr& expr) {
+  Standing standing(engine.options(), Store(), {});
+  const std::size_t questions[] = {standing.Add(expr), standing.Add(expr)};
+  for (const TimestampMs time : {kEnd - 8'000, kEnd - 308'000, kEnd + 292'000, kEnd - 8'000}) {
+    const Result<QueryResult> once = engine.Instant(expr, Store(), time);
+    standing.NewRound();
+    for (const std::size_t question : questions) {
+      const Result<Elements> elements = standing.Ask(question, time);
+      const auto* vector = once.ok() ? std::get_if<Vector>(&once->value) : nullptr;
+      if (vector != nullptr && (!elements.ok() || !Same(*vector, *elements))) std::abort();
+    }
+  }
+}
+
 void Evaluate(const ExprPtr& expr) {
   EngineOptions options;
   options.max_samples = 20'000;
-  const TimestampMs start = kSamplesStart, end = start + kRounds * kSamplesInterval.count();
   for (const bool newest : {false, true}) {
     options.delayed_name_removal = options.use_start_timestamps = newest;
     const Engine engine(options);
-    (void)engine.Instant(expr, Store(), end - 8'000).ok();
-    (void)engine.Range(expr, Store(), start + 3'000, end, Millis(60'000)).ok();
+    (void)engine.Range(expr, Store(), kStart + 3'000, kEnd, Millis(60'000)).ok();
+    AskStanding(engine, expr);
   }
 }
 

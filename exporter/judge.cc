@@ -49,7 +49,7 @@ void Judge::Record(const std::vector<OutputSample>& samples) {
   std::vector<series::Sample> taken;
   taken.reserve(samples.size());
   for (const OutputSample& sample : samples) {
-    taken.push_back({sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
+    taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
   }
   store_.Append("rules", taken);
 }

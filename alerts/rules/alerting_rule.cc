@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <set>
 #include <utility>
 
 namespace tierwatch {
@@ -10,71 +12,107 @@ namespace {
 
 constexpr std::string_view kAlertName = "alertname";
 
-std::string ExpandOrExplain(const Template& text, const TemplateData& data,
-                            const TemplateQuery& query, std::uint64_t& failures) {
-  Result<std::string> expanded = text.Expand(data, query);
-  if (expanded.ok()) return ToUtf8(*expanded);
-  ++failures;
-  return fmt::format("<error expanding template: {}>", expanded.error().message);
+TemplateInput InputOf(const std::vector<TemplatedText>& texts) {
+  TemplateInput input = TemplateInput::kLabels;
+  for (const TemplatedText& text : texts) input = std::max(input, text.text.input());
+  return input;
 }
 
-void AppendSeries(const Alert& alert, TimestampMs time, std::vector<OutputSample>& samples) {
-  Labels state = alert.labels;
-  state.Set(kMetricName, "ALERTS");
-  state.Set("alertstate", AlertStateName(alert.state));
-  samples.push_back({std::move(state), time, 1.0});
-  Labels since = alert.labels;
-  since.Set(kMetricName, "ALERTS_FOR_STATE");
-  // Whole seconds, as Prometheus writes them and reads them back.
-  samples.push_back({std::move(since), time, static_cast<double>(alert.active_at / 1000)});
+// Expands the texts of one element of a result into labels.
+class Expander {
+ public:
+  Expander(const promql::VectorSample& sample, const RuleContext& context)
+      : data_{sample.labels, sample.value, context.external_labels, context.external_url,
+              context.time},
+        query_([&context](std::string_view text) -> Result<promql::Vector> {
+          const Result<promql::ExprPtr> expr = promql::Parse(text);
+          if (!expr.ok()) return expr.error();
+          return context.query(*expr, context.time);
+        }) {}
+
+  /// Gives the number of texts that failed and became an explanation.
+  std::uint64_t Expand(const std::vector<TemplatedText>& texts, Labels& labels) const {
+    std::uint64_t failures = 0;
+    for (const TemplatedText& text : texts) {
+      const Result<std::string> expanded = text.text.Expand(data_, query_);
+      if (!expanded.ok()) ++failures;
+      labels.Set(text.name, expanded.ok() ? ToUtf8(*expanded)
+                                          : fmt::format("<error expanding template: {}>",
+                                                        expanded.error().message));
+    }
+    return failures;
+  }
+
+ private:
+  const TemplateData data_;
+  const TemplateQuery query_;
+};
+
+std::shared_ptr<const Labels> Named(Labels labels, std::string_view name) {
+  labels.Set(kMetricName, name);
+  return std::make_shared<const Labels>(std::move(labels));
 }
 
 }  // namespace
 
-Alert AlertingRule::MakeAlert(const promql::VectorSample& sample, const RuleContext& context,
-                              std::uint64_t& template_failures) const {
-  const TemplateData data{sample.labels, sample.value, context.external_labels,
-                          context.external_url, context.time};
-  const TemplateQuery query = [&context](std::string_view text) -> Result<promql::Vector> {
-    const Result<promql::ExprPtr> expr = promql::Parse(text);
-    if (!expr.ok()) return expr.error();
-    return context.query(*expr, context.time);
-  };
-  Alert alert;
-  alert.labels = sample.labels;
-  alert.labels.Remove(kMetricName);
-  for (const TemplatedText& label : rule_.labels) {
-    alert.labels.Set(label.name, ExpandOrExplain(label.text, data, query, template_failures));
-  }
-  alert.labels.Set(kAlertName, rule_.name);
-  for (const TemplatedText& annotation : rule_.annotations) {
-    alert.annotations.Set(annotation.name,
-                          ExpandOrExplain(annotation.text, data, query, template_failures));
-  }
-  alert.state = AlertState::kPending;
-  alert.active_at = context.time;
-  alert.value = sample.value;
-  return alert;
-}
+AlertingRule::AlertingRule(Rule rule)
+    : rule_(std::move(rule)),
+      labels_input_(InputOf(rule_.labels)),
+      annotations_input_(InputOf(rule_.annotations)) {}
 
-Result<AlertingRule::AlertMap> AlertingRule::Candidates(const RuleContext& context,
-                                                        std::uint64_t& template_failures) const {
-  const Result<promql::Vector> vector = context.query(rule_.expr, context.query_time);
-  if (!vector.ok()) return vector.error();
-  AlertMap candidates;
-  for (const promql::VectorSample& sample : *vector) {
-    Alert alert = MakeAlert(sample, context, template_failures);
-    Labels key = alert.labels;
-    if (!candidates.emplace(std::move(key), ActiveAlert{std::move(alert)}).second) {
+// Which alert each element is. Nothing is changed, so that a failure changes nothing.
+Result<std::vector<AlertingRule::Element>> AlertingRule::Identify(
+    const promql::Vector& result, const RuleContext& context) const {
+  std::vector<Element> elements(result.size());
+  std::set<std::reference_wrapper<const Labels>, std::less<Labels>> seen;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    Labels& labels = elements[i].labels;
+    labels = result[i].labels;
+    labels.Remove(kMetricName);
+    elements[i].failed_labels = Expander(result[i], context).Expand(rule_.labels, labels);
+    labels.Set(kAlertName, rule_.name);
+    if (!seen.insert(labels).second) {
       return Error{"vector contains metrics with the same labelset after applying alert labels"};
     }
   }
-  return candidates;
+  return elements;
 }
 
-bool AlertingRule::Advance(ActiveAlert& active, bool returned, TimestampMs now) const {
+void AlertingRule::Annotate(Element& element, const promql::VectorSample& sample,
+                            const RuleContext& context) const {
+  const bool same_value = std::bit_cast<std::uint64_t>(element.annotated_value) ==
+                          std::bit_cast<std::uint64_t>(sample.value);
+  const bool current = annotations_input_ == TemplateInput::kLabels ||
+                       (annotations_input_ == TemplateInput::kValue && same_value);
+  if (element.annotated && current) return;
+  Labels& annotations = element.active->alert.annotations;
+  annotations = Labels();
+  element.failed_annotations =
+      rule_.annotations.empty() ? 0
+                                : Expander(sample, context).Expand(rule_.annotations, annotations);
+  element.annotated_value = sample.value;
+  element.annotated = true;
+}
+
+void AlertingRule::Update(Element& element, const promql::VectorSample& sample,
+                          const RuleContext& context) const {
+  Active& active = *element.active;
   Alert& alert = active.alert;
-  if (returned) {
+  if (alert.state == AlertState::kInactive || alert.state == AlertState::kResolved) {
+    active = Active();
+    alert.labels = element.labels;
+    alert.state = AlertState::kPending;
+    alert.active_at = context.time;
+    element.annotated = false;
+  }
+  alert.value = sample.value;
+  active.returned = true;
+  Annotate(element, sample, context);
+}
+
+bool AlertingRule::Advance(Active& active, TimestampMs now) const {
+  Alert& alert = active.alert;
+  if (std::exchange(active.returned, false)) {
     alert.keep_firing_since = 0;
   } else {
     if (alert.state == AlertState::kPending) return false;
@@ -93,33 +131,45 @@ bool AlertingRule::Advance(ActiveAlert& active, bool returned, TimestampMs now) 
   return true;
 }
 
-Result<RuleOutput> AlertingRule::Evaluate(const RuleContext& context) {
-  RuleOutput output;
-  Result<AlertMap> candidates = Candidates(context, output.template_failures);
-  if (!candidates.ok()) return std::move(candidates).error();
-
-  for (auto& [labels, candidate] : *candidates) {
-    const auto [known, is_new] = active_.try_emplace(labels, candidate);
-    if (is_new) continue;
-    if (known->second.alert.state == AlertState::kResolved) {
-      known->second = std::move(candidate);
-    } else {
-      known->second.alert.value = candidate.alert.value;
-      known->second.alert.annotations = std::move(candidate.alert.annotations);
-    }
+void AlertingRule::AppendSeries(Active& active, TimestampMs time,
+                                std::vector<OutputSample>& samples) {
+  const Alert& alert = active.alert;
+  if (active.named_state != alert.state) {
+    Labels state = alert.labels;
+    state.Set("alertstate", AlertStateName(alert.state));
+    active.state_series = Named(std::move(state), "ALERTS");
+    active.named_state = alert.state;
   }
-  int count = 0;
+  if (!active.since_series) active.since_series = Named(alert.labels, "ALERTS_FOR_STATE");
+  samples.push_back({active.state_series, time, 1.0});
+  // Whole seconds, as Prometheus writes them and reads them back.
+  samples.push_back({active.since_series, time, static_cast<double>(alert.active_at / 1000)});
+}
+
+Result<RuleOutput> AlertingRule::Take(const promql::Vector& result, const RuleContext& context) {
+  if (labels_input_ != TemplateInput::kLabels || !shape_.Fits(result)) {
+    Result<std::vector<Element>> elements = Identify(result, context);
+    if (!elements.ok()) return std::move(elements).error();
+    elements_ = std::move(*elements);
+    shape_ = ResultShape(result);
+    for (Element& element : elements_) element.active = &active_[element.labels];
+  }
+  RuleOutput output;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    Update(elements_[i], result[i], context);
+    output.template_failures += elements_[i].failed_labels + elements_[i].failed_annotations;
+  }
   for (auto it = active_.begin(); it != active_.end();) {
-    if (!Advance(it->second, candidates->contains(it->first), context.time)) {
+    if (!Advance(it->second, context.time)) {
       it = active_.erase(it);
       continue;
     }
-    const Alert& alert = (it++)->second.alert;
-    if (alert.state == AlertState::kResolved) continue;
-    ++count;
-    AppendSeries(alert, context.query_time, output.samples);
+    Active& active = (it++)->second;
+    if (active.alert.state != AlertState::kResolved)
+      AppendSeries(active, context.query_time, output.samples);
   }
-  if (context.limit > 0 && count > context.limit) {
+  const std::size_t count = output.samples.size() / 2;
+  if (context.limit > 0 && count > static_cast<std::size_t>(context.limit)) {
     ResolveAll(context.time);
     return Error{fmt::format("exceeded limit of {} with {} alerts", context.limit, count),
                  Reason::kLimit};
@@ -127,7 +177,13 @@ Result<RuleOutput> AlertingRule::Evaluate(const RuleContext& context) {
   return output;
 }
 
+void AlertingRule::ForgetElements() {
+  shape_ = ResultShape();
+  elements_.clear();
+}
+
 void AlertingRule::ResolveAll(TimestampMs now) {
+  ForgetElements();
   for (auto it = active_.begin(); it != active_.end();) {
     Alert& alert = it->second.alert;
     if (alert.state == AlertState::kFiring) {
@@ -136,6 +192,12 @@ void AlertingRule::ResolveAll(TimestampMs now) {
     }
     it = alert.state == AlertState::kPending ? active_.erase(it) : std::next(it);
   }
+}
+
+void AlertingRule::AdoptAlerts(AlertingRule& former) {
+  ForgetElements();
+  former.ForgetElements();
+  active_ = std::exchange(former.active_, {});
 }
 
 std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
@@ -149,17 +211,22 @@ std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
     active.last_sent_state = alert.state;
     due.push_back(alert);
   }
-  std::sort(due.begin(), due.end(),
-            [](const Alert& a, const Alert& b) { return a.labels < b.labels; });
   return due;
 }
 
 std::vector<Alert> AlertingRule::Alerts() const {
   std::vector<Alert> alerts;
-  for (const auto& [labels, active] : active_) alerts.push_back(active.alert);
-  std::sort(alerts.begin(), alerts.end(),
-            [](const Alert& a, const Alert& b) { return a.labels < b.labels; });
+  for (const auto& [labels, active] : active_) {
+    if (active.alert.state != AlertState::kResolved) alerts.push_back(active.alert);
+  }
   return alerts;
+}
+
+void AlertingRule::CountAlerts(int& pending, int& firing) const {
+  for (const auto& [labels, active] : active_) {
+    if (active.alert.state == AlertState::kPending) ++pending;
+    if (active.alert.state == AlertState::kFiring) ++firing;
+  }
 }
 
 }  // namespace tierwatch

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "alerts/rules/alert.h"
@@ -17,64 +18,83 @@ struct RuleContext {
   TimestampMs time = 0;        // of the slot: states and durations go by it
   TimestampMs query_time = 0;  // time − query_offset: what is asked and written
   int limit = 0;               // of the group; 0: none
-  const RuleQuery& query;
+  const RuleQuery& query;      // for templates
   const Labels& external_labels;
   const std::string& external_url;
 };
 
-/// What a rule gave, and how many of its templates failed.
-struct RuleOutput {
-  std::vector<OutputSample> samples;  // all at query_time, labels unique
-  std::uint64_t template_failures = 0;
-};
-
-/// An alert with what its sender must remember of it.
-struct ActiveAlert {
-  Alert alert;
-  TimestampMs last_sent_at = 0;
-  AlertState last_sent_state = AlertState::kInactive;  // inactive: never sent
-};
-
 /// Not thread-safe. Source of the semantics: prometheus/rules/alerting.go; where it differs, it
-/// says so.
+/// says so. While the expression gives the same series, an evaluation compares their labels with
+/// the last time's and sets values: it makes no label set and looks nothing up.
 class AlertingRule {
  public:
   /// A resolved alert is kept and sent again this long.
   static constexpr Millis kResolvedRetention{15 * 60 * 1000};
 
-  explicit AlertingRule(Rule rule) : rule_(std::move(rule)) {}
+  explicit AlertingRule(Rule rule);
+  AlertingRule(AlertingRule&&) = default;  // no copies: elements_ points into active_
+  AlertingRule& operator=(AlertingRule&&) = default;
 
-  /// Asks, advances every alert, and gives `ALERTS` and `ALERTS_FOR_STATE`. On a failed query and
-  /// on two samples with one label set after templating nothing changes. Beyond `limit` the rule
+  /// Advances every alert by what the expression gave, and gives `ALERTS` and `ALERTS_FOR_STATE`.
+  /// On two samples with one label set after templating nothing changes. Beyond `limit` the rule
   /// fails and its alerts end: firing ones become resolved, so that nobody waits for ever
   /// (Prometheus drops them unsaid and lets the receiver time out).
-  Result<RuleOutput> Evaluate(const RuleContext& context);
+  Result<RuleOutput> Take(const promql::Vector& result, const RuleContext& context);
 
   /// Firing and resolved alerts that are new to the receivers, or were last sent longer than
-  /// `resend_delay` ago. They count as sent.
+  /// `resend_delay` ago, by labels. They count as sent.
   std::vector<Alert> TakeDue(TimestampMs now, Millis resend_delay);
 
   /// Ends all alerts: firing ones become resolved, pending ones vanish.
   void ResolveAll(TimestampMs now);
 
   /// Goes on with the alerts of a former version of this rule.
-  void AdoptAlerts(AlertingRule& former) { active_ = std::move(former.active_); }
+  void AdoptAlerts(AlertingRule& former);
 
   const Rule& rule() const { return rule_; }
-  /// Pending, firing and recently resolved alerts, by labels.
+  /// Pending and firing alerts, by labels.
   std::vector<Alert> Alerts() const;
+  void CountAlerts(int& pending, int& firing) const;
 
  private:
-  using AlertMap = std::unordered_map<Labels, ActiveAlert, LabelsHash>;
+  struct Active {
+    Alert alert;
+    bool returned = false;  // by the expression, at the evaluation under way
+    TimestampMs last_sent_at = 0;
+    AlertState last_sent_state = AlertState::kInactive;  // inactive: never sent
+    AlertState named_state = AlertState::kInactive;      // the one in `state_series`
+    std::shared_ptr<const Labels> state_series;          // ALERTS
+    std::shared_ptr<const Labels> since_series;          // ALERTS_FOR_STATE
+  };
+  using AlertMap = std::map<Labels, Active>;
 
-  Result<AlertMap> Candidates(const RuleContext& context, std::uint64_t& template_failures) const;
-  Alert MakeAlert(const promql::VectorSample& sample, const RuleContext& context,
-                  std::uint64_t& template_failures) const;
+  // An element of the last result, its labels as an alert, and what templates made of it.
+  struct Element {
+    Labels labels;
+    std::uint64_t failed_labels = 0;  // templates that failed
+    Active* active = nullptr;         // in active_
+    std::uint64_t failed_annotations = 0;
+    double annotated_value = 0;
+    bool annotated = false;
+  };
+
+  Result<std::vector<Element>> Identify(const promql::Vector& result,
+                                        const RuleContext& context) const;
+  void Update(Element& element, const promql::VectorSample& sample,
+              const RuleContext& context) const;
+  void Annotate(Element& element, const promql::VectorSample& sample,
+                const RuleContext& context) const;
+  static void AppendSeries(Active& active, TimestampMs time, std::vector<OutputSample>& samples);
+  void ForgetElements();
   /// False where the alert is to be forgotten.
-  bool Advance(ActiveAlert& active, bool returned, TimestampMs now) const;
+  bool Advance(Active& active, TimestampMs now) const;
 
   Rule rule_;
+  TemplateInput labels_input_;       // of all labels' templates
+  TemplateInput annotations_input_;  // of all annotations' templates
   AlertMap active_;
+  ResultShape shape_;  // of the last result
+  std::vector<Element> elements_;
 };
 
 }  // namespace tierwatch

@@ -83,8 +83,8 @@ struct RuleEvaluator::Metrics {
 /// A group, its next slot and its counters, which are removed with it.
 struct RuleEvaluator::Scheduled {
   Scheduled(RuleGroup plain, Metrics& metrics_in)
-      : group(std::move(plain)),
-        rules(group.Status().rules.size()),
+      : rules(plain.rules.size()),
+        group(std::move(plain)),
         metrics(metrics_in),
         evaluations(metrics.evaluations.Add({{"group", Title(group)}})),
         failures(metrics.failures.Add({{"group", Title(group)}})),
@@ -98,10 +98,15 @@ struct RuleEvaluator::Scheduled {
     metrics.template_failures.Remove(&template_failures);
   }
 
-  Group group;
+  void Count() {
+    pending = firing = 0;
+    group.CountAlerts(pending, firing);
+  }
+
   std::size_t rules;
+  Group group;
   TimestampMs next_slot = 0;
-  std::size_t index = 0;  // in published_
+  int pending = 0, firing = 0;  // alerts, counted when they may have changed
   Metrics& metrics;
   prometheus::Counter& evaluations;
   prometheus::Counter& failures;
@@ -122,12 +127,10 @@ RuleEvaluator::RuleEvaluator(std::vector<RuleGroup> groups, EvaluatorOptions opt
 RuleEvaluator::~RuleEvaluator() = default;
 
 void RuleEvaluator::Add(RuleGroup plain) {
-  auto scheduled = std::make_unique<Scheduled>(std::move(plain), *metrics_);
+  auto scheduled = std::make_shared<Scheduled>(std::move(plain), *metrics_);
   scheduled->next_slot =
       scheduled->group.SlotAt(parts_.clock.Now()) + scheduled->group.interval().count();
-  scheduled->index = groups_.size();
   const std::lock_guard lock(mutex_);
-  published_.push_back(std::make_shared<const GroupStatus>(scheduled->group.Status()));
   groups_.push_back(std::move(scheduled));
 }
 
@@ -165,8 +168,8 @@ void RuleEvaluator::Evaluate(Scheduled& scheduled, TimestampMs time) {
     parts_.logger.Warn("rule evaluation failed",
                        {{"group", Title(scheduled.group)}, {"error", error}});
   }
-  Publish(scheduled);
-  metrics_->duration.Observe(published_[scheduled.index]->last_duration_seconds);
+  scheduled.Count();
+  metrics_->duration.Observe(result.duration_seconds);
   Send(std::move(result.due));
 }
 
@@ -180,28 +183,25 @@ void RuleEvaluator::Send(std::vector<Alert> due) {
   parts_.alerts(std::move(due));
 }
 
-void RuleEvaluator::Publish(const Scheduled& scheduled) {
-  auto status = std::make_shared<const GroupStatus>(scheduled.group.Status());
-  const std::lock_guard lock(mutex_);
-  published_[scheduled.index] = std::move(status);
-}
-
 void RuleEvaluator::CountAlerts() {
   int pending = 0;
   int firing = 0;
-  for (const Alert& alert : Alerts()) ++(alert.state == AlertState::kFiring ? firing : pending);
+  for (const auto& scheduled : groups_) {
+    pending += scheduled->pending;
+    firing += scheduled->firing;
+  }
   metrics_->pending.Set(pending);
   metrics_->firing.Set(firing);
 }
 
 void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
   const TimestampMs now = parts_.clock.Now();
-  std::vector<std::unique_ptr<Scheduled>> former = std::exchange(groups_, {});
   // Counters of groups that stay would be removed with their former owner: a family gives equal
   // labels one counter.
+  std::vector<std::shared_ptr<Scheduled>> former;
   {
     const std::lock_guard lock(mutex_);
-    published_.clear();
+    former = std::exchange(groups_, {});
   }
   std::vector<Alert> due;
   for (RuleGroup& group : plain) {
@@ -212,9 +212,9 @@ void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
     if (old == former.end()) continue;
     Group& successor = groups_.back()->group;
     successor.Adopt((*old)->group);
+    groups_.back()->Count();
     if (successor.interval() == (*old)->group.interval())
       groups_.back()->next_slot = (*old)->next_slot;
-    Publish(*groups_.back());
     GroupResult ended = (*old)->group.End(now, context_);
     std::move(ended.due.begin(), ended.due.end(), std::back_inserter(due));
     former.erase(old);
@@ -228,23 +228,22 @@ void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
   CountAlerts();
 }
 
+std::vector<std::shared_ptr<const RuleEvaluator::Scheduled>> RuleEvaluator::Listed() const {
+  const std::lock_guard lock(mutex_);
+  return {groups_.begin(), groups_.end()};
+}
+
 std::vector<Alert> RuleEvaluator::Alerts() const {
   std::vector<Alert> alerts;
-  for (const GroupStatus& group : Groups()) {
-    for (const RuleStatus& rule : group.rules)
-      alerts.insert(alerts.end(), rule.alerts.begin(), rule.alerts.end());
+  for (const auto& scheduled : Listed()) {
+    for (Alert& alert : scheduled->group.Alerts()) alerts.push_back(std::move(alert));
   }
   return alerts;
 }
 
 std::vector<GroupStatus> RuleEvaluator::Groups() const {
-  std::vector<std::shared_ptr<const GroupStatus>> published;
-  {
-    const std::lock_guard lock(mutex_);
-    published = published_;
-  }
   std::vector<GroupStatus> groups;
-  for (const auto& group : published) groups.push_back(*group);
+  for (const auto& scheduled : Listed()) groups.push_back(scheduled->group.Status());
   return groups;
 }
 

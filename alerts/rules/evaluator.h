@@ -44,7 +44,8 @@ struct EvaluatorParts {
 /// tierwatch_template_failures_total.
 std::span<const MetricInfo> EvaluatorMetrics();
 
-/// RunDue, RunNow and Replace belong to one thread; Alerts and Groups may be called from any.
+/// RunDue, RunNow and Replace belong to one thread; Alerts and Groups may be called from any and
+/// wait for no query.
 class RuleEvaluator {
  public:
   RuleEvaluator(std::vector<RuleGroup> groups, EvaluatorOptions options, EvaluatorParts parts);
@@ -65,7 +66,7 @@ class RuleEvaluator {
   /// name and labels); alerts of rules that are gone are sent as resolved.
   void Replace(std::vector<RuleGroup> groups);
 
-  /// Pending and firing alerts of all groups, as of the last evaluation.
+  /// Pending and firing alerts of all groups, as of the last evaluation of each rule.
   std::vector<Alert> Alerts() const;
   std::vector<GroupStatus> Groups() const;
 
@@ -76,18 +77,15 @@ class RuleEvaluator {
   void Add(RuleGroup group);
   void Evaluate(Scheduled& scheduled, TimestampMs time);
   void Send(std::vector<Alert> due);
-  void Publish(const Scheduled& scheduled);
   void CountAlerts();
+  std::vector<std::shared_ptr<const Scheduled>> Listed() const;
 
   const EvaluatorOptions options_;
   const EvaluatorParts parts_;
   const GroupContext context_;
   std::unique_ptr<Metrics> metrics_;
-  std::vector<std::unique_ptr<Scheduled>> groups_;
-
-  mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<const GroupStatus>>
-      published_;  // one for each of groups_; guarded by mutex_
+  mutable std::mutex mutex_;  // guards the list; each group guards itself
+  std::vector<std::shared_ptr<Scheduled>> groups_;
 };
 
 }  // namespace tierwatch

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include "alerts/rules/go_format.h"
@@ -11,30 +11,19 @@
 namespace tierwatch {
 namespace {
 
-double SecondsSince(SteadyTime start, const Clock& clock) {
-  return std::chrono::duration<double>(clock.Steady() - start).count();
+double Seconds(SteadyTime::duration duration) {
+  return std::chrono::duration<double>(duration).count();
 }
 
-Result<RuleOutput> Record(const Rule& rule, const RuleContext& context) {
-  Result<promql::Vector> vector = context.query(rule.expr, context.query_time);
-  if (!vector.ok()) return std::move(vector).error();
-  RuleOutput output;
-  std::unordered_set<Labels, LabelsHash> seen;
-  for (promql::VectorSample& sample : *vector) {
-    Labels labels = std::move(sample.labels);
-    labels.Set(kMetricName, rule.name);
-    for (const TemplatedText& label : rule.labels) labels.Set(label.name, label.text.text());
-    if (!seen.insert(labels).second) {
-      return Error{"vector contains metrics with the same labelset after applying rule labels"};
-    }
-    output.samples.push_back({std::move(labels), context.query_time, sample.value});
+// The alerts that a rule has to send, with the place where a person can ask what it asks.
+void AppendDue(AlertingRule& rule, TimestampMs time, const GroupContext& context,
+               std::vector<Alert>& due) {
+  for (Alert& alert : rule.TakeDue(time, context.resend_delay)) {
+    alert.generator_url = context.external_url +
+                          "/graph?g0.expr=" + tmpl::QueryEscape(rule.rule().expr_text) +
+                          "&g0.tab=1";
+    due.push_back(std::move(alert));
   }
-  if (context.limit > 0 && output.samples.size() > static_cast<std::size_t>(context.limit)) {
-    return Error{
-        fmt::format("exceeded limit of {} with {} series", context.limit, output.samples.size()),
-        Reason::kLimit};
-  }
-  return output;
 }
 
 bool SameRule(const Rule& a, const Rule& b) {
@@ -48,8 +37,7 @@ bool SameRule(const Rule& a, const Rule& b) {
 }  // namespace
 
 const Rule& Group::Entry::plain() const {
-  const auto* alerting = std::get_if<AlertingRule>(&rule);
-  return alerting ? alerting->rule() : std::get<Rule>(rule);
+  return std::visit([](const auto& kind) -> const Rule& { return kind.rule(); }, rule);
 }
 
 Group::Group(RuleGroup group)
@@ -59,13 +47,11 @@ Group::Group(RuleGroup group)
       query_offset_(group.query_offset),
       limit_(group.limit) {
   for (Rule& rule : group.rules) {
-    const bool alerting = rule.kind == Rule::Kind::kAlerting;
-    Entry entry{alerting ? Evaluated(AlertingRule(std::move(rule))) : Evaluated(std::move(rule)),
-                {},
-                "",
-                0,
-                0};
-    entries_.push_back(std::move(entry));
+    if (rule.kind == Rule::Kind::kAlerting) {
+      entries_.push_back({AlertingRule(std::move(rule))});
+    } else {
+      entries_.push_back({RecordingRule(std::move(rule))});
+    }
   }
 }
 
@@ -78,65 +64,71 @@ TimestampMs Group::SlotAt(TimestampMs now) const {
   return now - past;
 }
 
-Result<RuleOutput> Group::EvaluateRule(Entry& entry, TimestampMs time,
-                                       const GroupContext& context) const {
-  const RuleContext rule_context{time,          time - query_offset_.count(), limit_,
-                                 context.query, context.external_labels,      context.external_url};
-  if (auto* alerting = std::get_if<AlertingRule>(&entry.rule))
-    return alerting->Evaluate(rule_context);
-  return Record(std::get<Rule>(entry.rule), rule_context);
-}
-
+// Writes the samples, and staleness markers for the series of last time that are none of them.
 void Group::Write(Entry& entry, std::vector<OutputSample> samples, TimestampMs time,
                   const SeriesSink& series) const {
-  std::unordered_set<Labels, LabelsHash> written;
-  for (const OutputSample& sample : samples) {
-    written.insert(sample.labels);
-    entry.series.erase(sample.labels);
+  const auto same = [](const std::shared_ptr<const Labels>& known, const OutputSample& sample) {
+    return known == sample.labels;
+  };
+  if (!std::equal(entry.series.begin(), entry.series.end(), samples.begin(), samples.end(), same)) {
+    std::unordered_set<Labels, LabelsHash> written;
+    std::vector<std::shared_ptr<const Labels>> former = std::exchange(entry.series, {});
+    for (const OutputSample& sample : samples) {
+      written.insert(*sample.labels);
+      entry.series.push_back(sample.labels);
+    }
+    for (std::shared_ptr<const Labels>& labels : former) {
+      if (written.contains(*labels)) continue;
+      samples.push_back({std::move(labels), time - query_offset_.count(), std::nullopt});
+    }
   }
-  for (const Labels& vanished : entry.series) {
-    samples.push_back({vanished, time - query_offset_.count(), std::nullopt});
-  }
-  entry.series = std::move(written);
   if (!samples.empty()) series(samples);
 }
 
-void Group::SetGenerator(const Rule& rule, const std::string& external_url,
-                         std::vector<Alert>& alerts) const {
-  for (Alert& alert : alerts) {
-    alert.generator_url =
-        external_url + "/graph?g0.expr=" + tmpl::QueryEscape(rule.expr_text) + "&g0.tab=1";
+void Group::Evaluate(Entry& entry, const RuleContext& rule_context, const GroupContext& context,
+                     GroupResult& group_result) {
+  const Result<promql::Vector> vector = context.query(entry.plain().expr, rule_context.query_time);
+  auto* alerting = std::get_if<AlertingRule>(&entry.rule);
+  const auto take = [&]() -> Result<RuleOutput> {
+    if (!vector.ok()) return vector.error();
+    if (alerting) return alerting->Take(*vector, rule_context);
+    return std::get<RecordingRule>(entry.rule).Take(*vector, rule_context.query_time, limit_);
+  };
+  std::unique_lock lock(mutex_);
+  Result<RuleOutput> output = take();
+  entry.last_error = output.ok() ? "" : output.error().message;
+  entry.last_evaluation = rule_context.time;
+  if (alerting) AppendDue(*alerting, rule_context.time, context, group_result.due);
+  lock.unlock();
+  if (output.ok()) {
+    group_result.template_failures += output->template_failures;
+    Write(entry, std::move(output->samples), rule_context.time, context.series);
+  } else {
+    group_result.errors.push_back(fmt::format("rule {}: {}", entry.plain().name, entry.last_error));
   }
 }
 
 GroupResult Group::Evaluate(TimestampMs time, const GroupContext& context) {
-  GroupResult group_result;
-  const SteadyTime group_start = context.clock.Steady();
+  const RuleContext rule_context{time,          time - query_offset_.count(), limit_,
+                                 context.query, context.external_labels,      context.external_url};
+  GroupResult result;
+  const SteadyTime start = context.clock.Steady();
+  SteadyTime rule_start = start;
   for (Entry& entry : entries_) {
-    const SteadyTime start = context.clock.Steady();
-    Result<RuleOutput> output = EvaluateRule(entry, time, context);
-    entry.last_error = output.ok() ? "" : output.error().message;
-    if (output.ok()) {
-      group_result.template_failures += output->template_failures;
-      Write(entry, std::move(output->samples), time, context.series);
-    } else {
-      group_result.errors.push_back(
-          fmt::format("rule {}: {}", entry.plain().name, entry.last_error));
-    }
-    if (auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
-      std::vector<Alert> due = alerting->TakeDue(time, context.resend_delay);
-      SetGenerator(alerting->rule(), context.external_url, due);
-      std::move(due.begin(), due.end(), std::back_inserter(group_result.due));
-    }
-    entry.last_evaluation = time;
-    entry.last_duration_seconds = SecondsSince(start, context.clock);
+    Evaluate(entry, rule_context, context, result);
+    const SteadyTime end = context.clock.Steady();
+    const std::lock_guard lock(mutex_);
+    entry.last_duration_seconds = Seconds(end - std::exchange(rule_start, end));
   }
+  result.duration_seconds = Seconds(rule_start - start);
+  const std::lock_guard lock(mutex_);
   last_evaluation_ = time;
-  last_duration_seconds_ = SecondsSince(group_start, context.clock);
-  return group_result;
+  last_duration_seconds_ = result.duration_seconds;
+  return result;
 }
 
 void Group::Adopt(Group& former) {
+  const std::scoped_lock lock(mutex_, former.mutex_);
   std::vector<bool> taken(former.entries_.size());
   for (Entry& entry : entries_) {
     for (std::size_t i = 0; i < former.entries_.size(); ++i) {
@@ -160,28 +152,43 @@ GroupResult Group::End(TimestampMs time, const GroupContext& context) {
   for (Entry& entry : entries_) {
     Write(entry, {}, time, context.series);
     if (auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
+      const std::lock_guard lock(mutex_);
       alerting->ResolveAll(time);
-      std::vector<Alert> due = alerting->TakeDue(time, context.resend_delay);
-      SetGenerator(alerting->rule(), context.external_url, due);
-      std::move(due.begin(), due.end(), std::back_inserter(result.due));
+      AppendDue(*alerting, time, context, result.due);
     }
   }
   return result;
 }
 
 GroupStatus Group::Status() const {
+  const std::lock_guard lock(mutex_);
   GroupStatus status{file_, name_, interval_, limit_, last_evaluation_, last_duration_seconds_, {}};
   for (const Entry& entry : entries_) {
-    RuleStatus rule{
-        entry.plain(), entry.last_error, entry.last_evaluation, entry.last_duration_seconds, {}};
-    if (const auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
-      for (Alert& alert : alerting->Alerts()) {
-        if (alert.state != AlertState::kResolved) rule.alerts.push_back(std::move(alert));
-      }
-    }
-    status.rules.push_back(std::move(rule));
+    const auto* alerting = std::get_if<AlertingRule>(&entry.rule);
+    status.rules.push_back({entry.plain(), entry.last_error, entry.last_evaluation,
+                            entry.last_duration_seconds,
+                            alerting ? alerting->Alerts() : std::vector<Alert>()});
   }
   return status;
+}
+
+std::vector<Alert> Group::Alerts() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Alert> alerts;
+  for (const Entry& entry : entries_) {
+    if (const auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
+      for (Alert& alert : alerting->Alerts()) alerts.push_back(std::move(alert));
+    }
+  }
+  return alerts;
+}
+
+void Group::CountAlerts(int& pending, int& firing) const {
+  for (const Entry& entry : entries_) {
+    if (const auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
+      alerting->CountAlerts(pending, firing);
+    }
+  }
 }
 
 }  // namespace tierwatch

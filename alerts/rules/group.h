@@ -1,14 +1,15 @@
 // A rule group at work: evaluates its rules in order and remembers what they gave.
 #pragma once
 
-#include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "alerts/rules/alerting_rule.h"
 #include "alerts/rules/query.h"
+#include "alerts/rules/recording_rule.h"
 #include "alerts/rules/rule.h"
 
 namespace tierwatch {
@@ -47,9 +48,11 @@ struct GroupResult {
   std::vector<Alert> due;           // to be sent
   std::vector<std::string> errors;  // "rule NAME: …", one per rule that failed
   std::uint64_t template_failures = 0;
+  double duration_seconds = 0;
 };
 
-/// Not thread-safe. Source of the semantics: prometheus/rules/group.go.
+/// One thread evaluates, adopts and ends; Status and Alerts may be called from any, and wait for no
+/// query. Source of the semantics: prometheus/rules/group.go.
 class Group {
  public:
   explicit Group(RuleGroup group);
@@ -72,30 +75,33 @@ class Group {
   const std::string& name() const { return name_; }
   Millis interval() const { return interval_; }
   GroupStatus Status() const;
+  /// Pending and firing alerts.
+  std::vector<Alert> Alerts() const;
+  /// Adds their numbers; for the evaluating thread.
+  void CountAlerts(int& pending, int& firing) const;
 
  private:
-  using Evaluated = std::variant<Rule, AlertingRule>;  // a recording rule has no state of its own
   struct Entry {
-    Evaluated rule;
-    std::unordered_set<Labels, LabelsHash> series;  // written by the last evaluation that was well
-    std::string last_error;
+    std::variant<RecordingRule, AlertingRule> rule;
+    std::vector<std::shared_ptr<const Labels>> series{};  // of the last evaluation that was well
+    std::string last_error{};
     TimestampMs last_evaluation = 0;
     double last_duration_seconds = 0;
     const Rule& plain() const;
   };
 
-  Result<RuleOutput> EvaluateRule(Entry& entry, TimestampMs time,
-                                  const GroupContext& context) const;
+  void Evaluate(Entry& entry, const RuleContext& rule_context, const GroupContext& context,
+                GroupResult& group_result);
   void Write(Entry& entry, std::vector<OutputSample> samples, TimestampMs time,
              const SeriesSink& series) const;
-  void SetGenerator(const Rule& rule, const std::string& external_url,
-                    std::vector<Alert>& alerts) const;
 
   std::string file_;
   std::string name_;
   Millis interval_;
   Millis query_offset_;
   int limit_;
+  // What the evaluating thread alone changes and others read. Held for no query and no writing.
+  mutable std::mutex mutex_;
   std::vector<Entry> entries_;
   TimestampMs last_evaluation_ = 0;
   double last_duration_seconds_ = 0;

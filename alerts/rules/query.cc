@@ -1,5 +1,6 @@
 #include "alerts/rules/query.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tierwatch {
@@ -15,6 +16,17 @@ RuleQuery MakeRuleQuery(const promql::Engine& engine, const series::Queryable& s
         }
         return Error{"rule result is not a vector or scalar"};
       };
+}
+
+ResultShape::ResultShape(const promql::Vector& result) {
+  labels_.reserve(result.size());
+  for (const promql::VectorSample& sample : result) labels_.push_back(sample.labels);
+}
+
+bool ResultShape::Fits(const promql::Vector& result) const {
+  return std::equal(
+      labels_.begin(), labels_.end(), result.begin(), result.end(),
+      [](const Labels& labels, const promql::VectorSample& s) { return labels == s.labels; });
 }
 
 }  // namespace tierwatch

@@ -2,7 +2,9 @@
 // the store.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -20,11 +22,30 @@ using RuleQuery = std::function<Result<promql::Vector>(const promql::ExprPtr&, T
 /// is an error.
 RuleQuery MakeRuleQuery(const promql::Engine& engine, const series::Queryable& storage);
 
-/// A sample that a rule gives: its recorded series, `ALERTS` or `ALERTS_FOR_STATE`.
+/// The label sets of a result, in its order: tells whether the next one is of the same series, so
+/// that what was made of them can be used again.
+class ResultShape {
+ public:
+  ResultShape() = default;
+  explicit ResultShape(const promql::Vector& result);
+  bool Fits(const promql::Vector& result) const;
+
+ private:
+  std::vector<Labels> labels_;
+};
+
+/// A sample that a rule gives: its recorded series, `ALERTS` or `ALERTS_FOR_STATE`. While a rule
+/// gives the same series, their label sets are the same objects.
 struct OutputSample {
-  Labels labels;  // with `__name__`
+  std::shared_ptr<const Labels> labels;  // with `__name__`; never null
   TimestampMs time = 0;
   std::optional<double> value;  // absent: the series ended, a staleness marker
+};
+
+/// What a rule gave, and how many of its templates failed.
+struct RuleOutput {
+  std::vector<OutputSample> samples;  // all at one time, labels unique
+  std::uint64_t template_failures = 0;
 };
 
 /// Called after every rule, before the next one of its group is evaluated. What it is given must be

@@ -9,6 +9,7 @@
 
 #include "alerts/rules/template_ast.h"
 #include "alerts/rules/template_functions.h"
+#include "alerts/rules/template_input.h"
 #include "alerts/rules/template_parser.h"
 
 namespace tierwatch {
@@ -357,6 +358,7 @@ Parsed<Template> Template::Compile(std::string_view text) {
   if (text.find("{{") == std::string_view::npos) return compiled;
   Parsed<tmpl::Program> program = tmpl::ParseTemplate(text);
   if (const auto* error = std::get_if<TextError>(&program)) return *error;
+  compiled.input_ = tmpl::InputOf(std::get<tmpl::Program>(program));
   compiled.program_ =
       std::make_shared<const tmpl::Program>(std::move(std::get<tmpl::Program>(program)));
   return compiled;

@@ -28,6 +28,10 @@ struct TemplateData {
   TimestampMs time = 0;  // of the evaluation: `now`
 };
 
+/// What an expansion depends on at most: besides labels and the external URL, which an element
+/// keeps, its value; besides that, the time or other series.
+enum class TemplateInput { kLabels, kValue, kMoment };
+
 /// Answers the template function `query` at the time of the evaluation.
 using TemplateQuery = std::function<Result<promql::Vector>(std::string_view expr)>;
 
@@ -45,9 +49,11 @@ class Template {
   Result<std::string> Expand(const TemplateData& data, const TemplateQuery& query) const;
 
   const std::string& text() const { return text_; }
+  TemplateInput input() const { return input_; }
 
  private:
   std::string text_;
+  TemplateInput input_ = TemplateInput::kLabels;
   std::shared_ptr<const tmpl::Program> program_;  // null: the text has no actions
 };
 

@@ -4,6 +4,7 @@
 //   bench_rules serve  port=9000 speed=5          the workload at /metrics?target=t000
 //   bench_rules judge  rules=FILE speed=5 …       samples and rules in their real intervals
 //   bench_rules replay rules=FILE …               as fast as it goes, on a clock of its own
+//   bench_rules layer  rules=FILE elements=1      the rules alone: no query, nothing stored
 //
 // Options are `name=value`: series, targets, speed, scrape_ms, interval_ms, samples (that every
 // series has before the first round), rounds. Results are lines `name value`.
@@ -67,9 +68,12 @@ void Say(std::string_view name, double value) { fmt::print("{} {}\n", name, valu
 class Bench {
  public:
   Bench(const Options& options, const Clock& clock)
+      : Bench(options, clock, MakeRuleQuery(engine, store),
+              [this](const std::vector<OutputSample>& samples) { Record(samples); }) {}
+  Bench(const Options& options, const Clock& clock, RuleQuery query, SeriesSink sink)
       : evaluator(Rules(options.at("rules")), {},
-                  {.query = MakeRuleQuery(engine, store),
-                   .series = [this](const std::vector<OutputSample>& samples) { Record(samples); },
+                  {.query = std::move(query),
+                   .series = std::move(sink),
                    .alerts = [this](const std::vector<Alert>& alerts) { sent += alerts.size(); },
                    .clock = clock,
                    .logger = *logger,
@@ -107,7 +111,7 @@ class Bench {
     std::vector<series::Sample> taken;
     taken.reserve(samples.size());
     for (const OutputSample& sample : samples) {
-      taken.push_back({sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
+      taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
     }
     store.Append("rules", taken);
   }
@@ -284,6 +288,48 @@ int RunReplay(const Options& options) {
   return 0;
 }
 
+// The rules without queries and store: every rule is answered at once with `elements` series of new
+// values, and what it writes is dropped.
+int RunLayer(const Options& options) {
+  using Ticks = std::chrono::steady_clock;
+  const auto elements = static_cast<std::size_t>(Number(options, "elements", 1));
+  FakeClock clock;
+  promql::Vector answer;
+  for (std::size_t i = 0; i < elements; ++i) {
+    answer.push_back({{{"__name__", "error_rate"},
+                       {"instance", fmt::format("i{:05}", i)},
+                       {"service", "orgs"},
+                       {"target", "10.0.0.7:8080"},
+                       {"tier", "redis"}},
+                      0,
+                      0});
+  }
+  double answering = 0;  // seconds
+  const auto query = [&](const promql::ExprPtr&, TimestampMs time) -> Result<promql::Vector> {
+    const auto begin = Ticks::now();
+    promql::Vector copy = answer;
+    for (promql::VectorSample& sample : copy) sample.value = static_cast<double>(time % 1000);
+    answering += std::chrono::duration<double>(Ticks::now() - begin).count();
+    return copy;
+  };
+  Bench bench(options, clock, query, [](const std::vector<OutputSample>&) {});
+  double rules = 0;
+  for (const GroupStatus& group : bench.evaluator.Groups()) {
+    rules += static_cast<double>(group.rules.size());
+  }
+  std::vector<double> seconds;
+  for (int i = 0; i < static_cast<int>(Number(options, "rounds", 50)); ++i) {
+    clock.Advance(Millis(15'001));
+    answering = 0;
+    const double before = ThreadCpuSeconds();
+    bench.evaluator.RunNow();
+    seconds.push_back(ThreadCpuSeconds() - before - answering);
+  }
+  Say("us_rule", Median(seconds) / rules * 1e6);
+  Say("alerts", static_cast<double>(bench.evaluator.Alerts().size()));
+  return 0;
+}
+
 int Run(int argc, char** argv) {
   Options options;
   for (int i = 2; i < argc; ++i) {
@@ -295,6 +341,7 @@ int Run(int argc, char** argv) {
   if (command == "serve" && options.contains("port")) return Serve(options);
   if (command == "judge" && options.contains("rules")) return Judge(options);
   if (command == "replay" && options.contains("rules")) return RunReplay(options);
+  if (command == "layer" && options.contains("rules")) return RunLayer(options);
   fmt::print(stderr,
              "usage: bench_rules serve port=… | judge rules=… | replay rules=… [name=value…]\n");
   return 2;

@@ -78,7 +78,7 @@ TEST(RulesOverTheStore, EachRuleSeesWhatTheOnesBeforeItWrote) {
   const SeriesSink record = [&](const std::vector<OutputSample>& samples) {
     std::vector<series::Sample> taken;
     for (const OutputSample& sample : samples) {
-      taken.push_back({sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
+      taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
     }
     store.Append("rules", taken);
   };

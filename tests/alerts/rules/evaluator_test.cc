@@ -40,7 +40,7 @@ class Bench {
             },
             [this](const std::vector<OutputSample>& samples) {
               for (const OutputSample& sample : samples) {
-                series[sample.labels.ToString()] =
+                series[sample.labels->ToString()] =
                     sample.value ? std::to_string(static_cast<int>(*sample.value)) : "stale";
                 last_sample_time = sample.time;
               }

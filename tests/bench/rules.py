@@ -79,10 +79,9 @@ class Sides:
                              interval_ms=int(options.interval * 1000), rounds=options.rounds)
         return got, row("tierwatch", options.series, count, scope, "in its slots", got)
 
-    def replay(self, count, scope, series, samples):
-        targets = self.options.targets
+    def replay(self, count, scope, series, samples, rounds, changes=0):
         got = self.tierwatch("replay", rules=self.rules(count, scope, True, max(1, series // 68)), series=series,
-                             targets=targets, samples=samples)
+                             targets=self.options.targets, samples=samples, rounds=rounds, changes=changes)
         return got, row("tierwatch", series, count, scope, f"replay, {samples} samples a series", got)
 
 
@@ -226,7 +225,7 @@ def compare(sides):
                              ours["cpu_s_round"] * 1e3, "≤ 1/50, goal 1/100"))
     lines.append(summary(f"RSS MiB, {options.rules:,} narrow rules, {peer['samples']} samples a series", peer["rss_mib"],
                          ours["rss_mib"], "≤ 1/4"))
-    full, full_row = sides.replay(options.rules, "narrow", options.series, 480)
+    full, full_row = sides.replay(options.rules, "narrow", options.series, 480, options.rounds, options.rounds)
     rows.append(full_row)
     prometheus.wait_for_samples(120)
     lines.append(summary("bytes per sample", prometheus.bytes_per_sample(), full["bytes_per_sample"], "≤ 0.8"))
@@ -245,9 +244,9 @@ def compare(sides):
 def curve(sides, rows):
     options = sides.options
     if not options.quick:
-        rows.append(sides.replay(10 * options.rules, "narrow", options.series, 40)[1])
-        rows.append(sides.replay(10 * options.broad, "broad", options.series, 40)[1])
+        rows.append(sides.replay(10 * options.rules, "narrow", options.series, 40, 2)[1])
+        rows.append(sides.replay(10 * options.broad, "broad", options.series, 40, 2)[1])
     if options.large:
-        rows.append(sides.replay(options.rules, "narrow", options.large, 40)[1])
-        rows.append(sides.replay(options.broad, "broad", options.large, 40)[1])
+        rows.append(sides.replay(options.rules, "narrow", options.large, 40, 2)[1])
+        rows.append(sides.replay(options.broad, "broad", options.large, 40, 2)[1])
     table(rows)

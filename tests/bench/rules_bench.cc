@@ -7,7 +7,7 @@
 //   bench_rules layer  rules=FILE elements=1      the rules alone: no query, nothing stored
 //
 // Options are `name=value`: series, targets, speed, scrape_ms, interval_ms, samples (that every
-// series has before the first round), rounds. Results are lines `name value`.
+// series has before the first round), rounds, changes. Results are lines `name value`.
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
@@ -251,10 +251,33 @@ class Replay {
   Bench bench;
 };
 
+// What the first round after a change of the series set costs, in rounds.
+void MeasureChanges(Replay& replay, const Options& options, double round) {
+  const Workload workload(WorkloadOf(options));
+  const std::size_t none = workload.targets();
+  const std::size_t last = none - 1;
+  std::vector<double> added, removed, grown;
+  for (int i = 0; i < static_cast<int>(Number(options, "changes", 0)); ++i) {
+    replay.Sample(none);  // now with the last target
+    added.push_back(replay.Round() / round);
+    replay.SteadyRound(none, 1);
+    replay.Sample(last);
+    replay.bench.store.Forget("bench", workload.TargetLabels(last));
+    removed.push_back(replay.Round() / round);
+    replay.SteadyRound(last, 1);
+    replay.Sample(last);
+    replay.AddSeries(i);
+    grown.push_back(replay.Round() / round);
+    replay.SteadyRound(last, 1);
+  }
+  Say("target_added", Median(added));
+  Say("target_removed", Median(removed));
+  Say("series_added", Median(grown));
+}
+
 int RunReplay(const Options& options) {
   Replay replay(options);
-  const std::size_t none = static_cast<std::size_t>(Number(options, "targets", 100));
-  const std::size_t last = none - 1;
+  const std::size_t last = WorkloadOf(options).targets - 1;  // joins later
   const int samples = static_cast<int>(Number(options, "samples", 480));
   const int rounds = static_cast<int>(Number(options, "rounds", 5));
   replay.Sample(last);
@@ -267,23 +290,7 @@ int RunReplay(const Options& options) {
   const double round = replay.SteadyRound(last, rounds);
   Say("cpu_s_round", round);
 
-  std::vector<double> added, removed, grown;
-  for (int i = 0; i < rounds; ++i) {
-    replay.Sample(none);  // now with the last target
-    added.push_back(replay.Round() / round);
-    replay.SteadyRound(none, 1);
-    replay.Sample(last);
-    replay.bench.store.Forget("bench", Workload(WorkloadOf(options)).TargetLabels(last));
-    removed.push_back(replay.Round() / round);
-    replay.SteadyRound(last, 1);
-    replay.Sample(last);
-    replay.AddSeries(i);
-    grown.push_back(replay.Round() / round);
-    replay.SteadyRound(last, 1);
-  }
-  Say("target_added", Median(added));
-  Say("target_removed", Median(removed));
-  Say("series_added", Median(grown));
+  if (Number(options, "changes", 0) > 0) MeasureChanges(replay, options, round);
   replay.bench.SayState();
   return 0;
 }

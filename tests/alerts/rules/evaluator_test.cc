@@ -43,6 +43,7 @@ class Bench {
                 series[sample.labels->ToString()] =
                     sample.value ? std::to_string(static_cast<int>(*sample.value)) : "stale";
                 last_sample_time = sample.time;
+                written.push_back(sample.labels.get());
               }
             },
             [this](std::vector<Alert> alerts) {
@@ -85,6 +86,7 @@ class Bench {
   std::vector<TimestampMs> asked;
   std::map<std::string, std::string> series;
   TimestampMs last_sample_time = 0;
+  std::vector<const Labels*> written;
   std::vector<std::string> sent;
   Alert last_sent;
   RuleEvaluator evaluator;
@@ -241,6 +243,98 @@ TEST(AlertState, ABrokenTemplateDoesNotStopTheAlert) {
   EXPECT_THAT(std::string(bench.last_sent.annotations.Get("s")),
               testing::StartsWith("<error expanding template: 1:4:"));
   EXPECT_EQ(bench.Metric("tierwatch_template_failures_total"), 1);
+}
+
+promql::Vector Instances(std::initializer_list<std::pair<const char*, double>> values) {
+  promql::Vector vector;
+  for (const auto& [instance, value] : values)
+    vector.push_back({{{"instance", instance}}, 0, value});
+  return vector;
+}
+
+TEST(Steady, TextsFollowWhatTheyLookAt) {
+  Bench bench(
+      "groups: [{name: g, rules: ["
+      "{alert: V, expr: up, annotations: {s: '{{ $labels.instance }}={{ $value }}'}}, "
+      "{alert: T, expr: up, annotations: {s: '{{ now }}'}}, "
+      "{alert: I, expr: up, labels: {level: '{{ $value }}'}}]}]");
+  const auto texts = [&] {
+    std::vector<std::string> all;
+    for (const Alert& alert : bench.evaluator.Alerts()) {
+      all.push_back(alert.labels.Has("level") ? std::string(alert.labels.Get("level"))
+                                              : std::string(alert.annotations.Get("s")));
+    }
+    return all;
+  };
+  bench.answers.insert_or_assign("up", Instances({{"a", 1}}));
+  bench.After(kMinute);
+  EXPECT_THAT(texts(), ElementsAre("a=1", "1.70000006e+09", "1"));
+  bench.After(kMinute);
+  EXPECT_THAT(texts(), ElementsAre("a=1", "1.70000012e+09", "1"));
+  bench.answers.insert_or_assign("up", Instances({{"a", 2}}));
+  bench.After(kMinute);
+  EXPECT_THAT(texts(), ElementsAre("a=2", "1.70000018e+09", "2"));
+}
+
+TEST(Steady, ValuesFollowTheirSeriesWhereverItStands) {
+  Bench bench(
+      "groups: [{name: g, rules: [{alert: A, expr: up, annotations: {s: '{{ $value }}'}}, "
+      "{record: r, expr: up}]}]");
+  const auto alerts = [&] {
+    std::vector<std::string> all;
+    for (const Alert& alert : bench.evaluator.Alerts()) {
+      all.push_back(fmt::format("{} {} {} {}", alert.labels.Get("instance"), alert.value,
+                                alert.annotations.Get("s"), (alert.active_at - kStart) / 60'000));
+    }
+    return all;
+  };
+  bench.answers.insert_or_assign("up", Instances({{"a", 1}, {"b", 2}}));
+  bench.After(kMinute);
+  bench.answers.insert_or_assign("up", Instances({{"b", 3}, {"a", 4}}));
+  bench.After(kMinute);
+  EXPECT_THAT(alerts(), ElementsAre("a 4 4 1", "b 3 3 1"));
+  EXPECT_EQ(bench.series["r{instance=\"a\"}"], "4");
+  bench.answers.insert_or_assign("up", Instances({{"b", 5}, {"c", 6}}));
+  bench.After(kMinute);
+  EXPECT_THAT(alerts(), ElementsAre("b 5 5 1", "c 6 6 3"));
+  EXPECT_EQ(bench.series["r{instance=\"a\"}"], "stale");
+  EXPECT_EQ(bench.series["r{instance=\"b\"}"], "5");
+  bench.answers.insert_or_assign("up", Instances({{"b", 7}, {"c", 8}}));
+  bench.After(kMinute);
+  EXPECT_THAT(alerts(), ElementsAre("b 7 7 1", "c 8 8 3"));
+}
+
+TEST(Steady, AFailedTextCountsAtEveryEvaluation) {
+  Bench bench(
+      "groups: [{name: g, rules: [{alert: X, expr: up, labels: {l: '{{ humanize \"x\" }}'}, "
+      "annotations: {s: '{{ humanize \"y\" }}'}}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  for (int i = 1; i <= 3; ++i) {
+    bench.After(kMinute);
+    EXPECT_EQ(bench.Metric("tierwatch_template_failures_total"), 2 * i);
+  }
+}
+
+TEST(Steady, ComesBackAfterItsLimit) {
+  Bench bench("groups: [{name: g, limit: 1, rules: [{alert: X, expr: up, for: 1m}]}]");
+  bench.answers.insert_or_assign("up", Instances({{"a", 1}, {"b", 1}}));
+  bench.After(kMinute);
+  bench.After(kMinute);
+  EXPECT_THAT(bench.evaluator.Alerts(), IsEmpty());
+  bench.answers.insert_or_assign("up", Instances({{"a", 1}}));
+  bench.After(kMinute);
+  EXPECT_EQ(bench.After(kMinute).size(), 1u);
+}
+
+TEST(Steady, SeriesKeepTheirLabelSets) {
+  Bench bench("groups: [{name: g, rules: [{alert: X, expr: up}, {record: r, expr: up}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  bench.After(kMinute);
+  const std::vector<const Labels*> first = std::exchange(bench.written, {});
+  bench.answers.insert_or_assign("up", Sample(2));
+  bench.After(kMinute);
+  EXPECT_EQ(first.size(), 3u);
+  EXPECT_EQ(bench.written, first);
 }
 
 TEST(Recording, WritesAtTheOffsetAndEndsWhatVanished) {

@@ -204,5 +204,33 @@ TEST(Template, CannotHangOrGrow) {
   EXPECT_THAT(Expand(nested), testing::HasSubstr("nested"));
 }
 
+TEST(Template, KnowsWhatItLooksAt) {
+  const std::pair<const char*, TemplateInput> kCases[] = {
+      {"plain", TemplateInput::kLabels},
+      {"{{ $labels.a }} {{ .Labels.b }} {{ $.Labels.c }} {{ $externalURL }}",
+       TemplateInput::kLabels},
+      {"{{ if eq $labels.a \"x\" }}y{{ else }}{{ $externalLabels.c }}{{ end }}",
+       TemplateInput::kLabels},
+      {"{{ $v := $labels.a }}{{ $v | toUpper }}", TemplateInput::kLabels},
+      {"{{ $value }}", TemplateInput::kValue},
+      {"{{ .Value }}", TemplateInput::kValue},
+      {"{{ $.Value | humanize }}", TemplateInput::kValue},
+      {"{{ $v := $value }}{{ printf \"%f\" $v }}", TemplateInput::kValue},
+      {"{{ with . }}{{ .Value }}{{ end }}", TemplateInput::kValue},
+      {"{{ define \"t\" }}{{ .Value }}{{ end }}{{ template \"t\" . }}", TemplateInput::kValue},
+      {"{{ if $labels.a }}{{ if $labels.b }}{{ $value }}{{ end }}{{ end }}", TemplateInput::kValue},
+      {"{{ now }}", TemplateInput::kMoment},
+      {"{{ ((toTime now).Format \"2006\") }}", TemplateInput::kMoment},
+      {"{{ range query \"up\" }}{{ .Value }}{{ end }}", TemplateInput::kMoment},
+      {"{{ $value }}{{ with printf \"up\" | query }}{{ . | first | value }}{{ end }}",
+       TemplateInput::kMoment},
+  };
+  for (const auto& [text, input] : kCases) {
+    const Parsed<Template> compiled = Template::Compile(text);
+    ASSERT_TRUE(std::holds_alternative<Template>(compiled)) << text;
+    EXPECT_EQ(std::get<Template>(compiled).input(), input) << text;
+  }
+}
+
 }  // namespace
 }  // namespace tierwatch

@@ -108,6 +108,15 @@ bool Atan2DropsTheName(Engines&, const Finding& finding) {
   return IsOneOf(finding, {"atan2"}) && Same(WithoutNames(finding.theirs), finding.ours);
 }
 
+// The date of NaN is what the processor makes of it as an integer; here it is NaN.
+bool DateOfNoTime(Engines&, const Finding& finding) {
+  return IsOneOf(finding, {"minute", "hour", "day_of_week", "day_of_month", "day_of_year",
+                           "days_in_month", "month", "year"}) &&
+         ForEachPair(finding.theirs, finding.ours, [](const Labels&, const auto& a, const auto& b) {
+           return a.value == b.value || std::isnan(b.value);
+         });
+}
+
 // Compensated sums lose less where large numbers cancel out.
 bool SumsAreMoreExact(Engines& engines, const Finding& finding) {
   if (!IsOneOf(finding, {"sum", "avg", "sum_over_time", "avg_over_time"})) return false;
@@ -146,15 +155,15 @@ bool ExtrapolationStopsEarlier(Engines& engines, const Finding& finding) {
   for (const auto& [time, operand] : OperandsOf(engines, finding))
     for (const auto& series : operand.series)
       counts[{time, WithoutName(series.labels)}] = series.points.size();
-  return ForEachPair(finding.theirs, finding.ours,
-                     [&](const Labels& labels, const auto& a, const auto& b) {
-                       if (a.histogram.has_value() != b.histogram.has_value()) return false;
-                       const double before = a.histogram ? a.histogram->count : a.value;
-                       const double now = b.histogram ? b.histogram->count : b.value;
-                       const double intervals = static_cast<double>(counts[{a.time, labels}]) - 1;
-                       return std::abs(before - now) <= kTolerance * now ||
-                              (before > now && before < now * (1 + 1.1 / intervals));
-                     });
+  return ForEachPair(
+      finding.theirs, finding.ours, [&](const Labels& labels, const auto& a, const auto& b) {
+        if (a.histogram.has_value() != b.histogram.has_value()) return false;
+        const double before = a.histogram ? a.histogram->count : a.value;
+        const double now = b.histogram ? b.histogram->count : b.value;
+        const double intervals = static_cast<double>(counts[{a.time, labels}]) - 1;
+        return before == now || std::abs(before - now) <= kTolerance * std::abs(now) ||
+               (before > now && before < now * (1 + 1.1 / intervals));
+      });
 }
 
 // Which of equal elements are kept is not said; the values are.
@@ -284,10 +293,8 @@ bool NegationOfHistograms(Engines&, const Finding& finding) {
 }
 
 bool RangesWithHistograms(Engines& engines, const Finding& finding) {
-  const bool of_range = std::any_of(
-      finding.part.children.begin(), finding.part.children.end(), [](const auto& child) {
-        return child.production->symbol == "matrix" || child.production->symbol == "rising";
-      });
+  const std::vector<Derivation>& operands = finding.part.children;
+  const bool of_range = std::any_of(operands.begin(), operands.end(), IsRangeVector);
   return of_range && OthersAreTheSame(engines, finding);
 }
 
@@ -350,6 +357,7 @@ constexpr DocumentedChange kChanges[] = {
      CountsBelowOneChooseNothing},
     {"atan2 drops the metric's name", "2.47 #12595", Atan2DropsTheName},
     {"a deviation with an infinity is NaN", "3.0 #14941", DeviationOfInfinity},
+    {"the date of NaN is not said", "https://go.dev/ref/spec#Conversions", DateOfNoTime},
     {"predict_linear of a range fixed by @", "2.51 #13559", PredictionAtAFixedTime},
     {"topk and bottomk choose among equals in another order", "2.44 #12190",
      EqualElementsAreChosenOtherwise},

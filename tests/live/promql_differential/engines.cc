@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/support/promql/samples.h"
 
 namespace tierwatch {
@@ -10,19 +12,16 @@ namespace {
 // Sums of thousands of floats are taken in another order or precision.
 constexpr double kTolerance = 1e-9;
 
-// The times at which a part is evaluated. A matrix is no answer to a range query; a subquery has
-// its own steps, which are multiples of its resolution.
+// The times at which a part is evaluated. A matrix is no answer to a range query: it is asked for
+// at each step. A subquery has its own steps, which are multiples of its resolution.
 std::vector<Question> TimesOf(const Derivation& part, const Derivation& whole,
                               const Question& question) {
-  std::vector<Question> questions{question};
-  if (question.IsRange()) {
-    questions.push_back({"", question.start, question.start});
-    questions.push_back({"", question.end, question.end});
-  }
   if (whole.production->symbol == "subquery")
-    questions = {{"", kSamplesStart, kSamplesStart + 2'400'000, kSamplesInterval}};
-  for (Question& each : questions) each.text = part.Text();
-  return questions;
+    return {{part.Text(), kSamplesStart, kSamplesStart + 2'400'000, kSamplesInterval}};
+  if (question.IsRange() && IsRangeVector(part)) return EachStep(part, question);
+  Question same = question;
+  same.text = part.Text();
+  return {same};
 }
 
 // holt_winters has another name since 3.0 (#14930), and nothing else has changed.
@@ -36,6 +35,27 @@ std::string InNewNames(const Derivation& part) {
 }
 
 }  // namespace
+
+bool IsRangeVector(const Derivation& part) {
+  constexpr std::string_view kSymbols[] = {"matrix", "rising", "subquery", "native_window",
+                                           "bucket_window"};
+  return std::find(std::begin(kSymbols), std::end(kSymbols), part.production->symbol) !=
+         std::end(kSymbols);
+}
+
+std::vector<Question> EachStep(const Derivation& part, const Question& whole) {
+  const std::string text = part.Text([&](const Derivation& node) -> std::string {
+    const std::string_view written = node.production->text;
+    if (node.production->symbol != "instant" || !written.ends_with(")")) return "";
+    const TimestampMs time = written == "start()" ? whole.start : whole.end;
+    return fmt::format("{}.{:03}", time / 1000, time % 1000);
+  });
+  std::vector<Question> questions;
+  const TimestampMs step = whole.IsRange() ? whole.step.count() : 1;
+  for (TimestampMs time = whole.start; time <= whole.end; time += step)
+    questions.push_back({text, time, time});
+  return questions;
+}
 
 Engines::Engines(int rounds) {
   const std::vector<series::Sample> samples = PromqlSamples(rounds);

@@ -32,6 +32,12 @@ struct Finding {
   std::string ToString() const;
 };
 
+/// Whether the part is one by its symbol.
+bool IsRangeVector(const Derivation& part);
+
+/// Instant queries for a part at the steps of the whole; its start() and end() are the whole's.
+std::vector<Question> EachStep(const Derivation& part, const Question& whole);
+
 /// Asks both; nothing where they agree.
 std::optional<Finding> Compare(Engines& engines, const Derivation& part, const Question& question);
 

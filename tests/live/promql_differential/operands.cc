@@ -16,12 +16,10 @@ std::string NameOf(const Derivation& part) {
 std::vector<std::pair<TimestampMs, Answer>> OperandsOf(const Engines& engines,
                                                        const Finding& finding) {
   std::vector<std::pair<TimestampMs, Answer>> operands;
-  const Question& whole = finding.question;
-  const TimestampMs step = whole.IsRange() ? whole.step.count() : 1;
-  for (TimestampMs time = whole.start; time <= whole.end; time += step) {
-    for (const Derivation& child : finding.part.children) {
-      Answer answer = engines.Ours({child.Text(), time, time});
-      if (answer.error.empty()) operands.emplace_back(time, std::move(answer));
+  for (const Derivation& child : finding.part.children) {
+    for (const Question& question : EachStep(child, finding.question)) {
+      Answer answer = engines.Ours(question);
+      if (answer.error.empty()) operands.emplace_back(question.start, std::move(answer));
     }
   }
   return operands;

@@ -94,8 +94,8 @@ TEST(PromqlDifferentialTest, PrometheusAnswersAlike) {
   }
   fmt::print("{} expressions: {} with a result, {} refused\n", count, answers, refusals);
   for (const auto& [what, times] : explained) fmt::print("{:5} differ: {}\n", times, what);
-  EXPECT_GT(answers, count / 2) << "the grammar asks for what isn't there";
-  EXPECT_GT(refusals, count / 20);
+  EXPECT_GE(answers, count / 2) << "the grammar asks for what isn't there";
+  EXPECT_GE(refusals, count / 20);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ class Engines {
   explicit Engines(int rounds);
 
   Answer Theirs(const Question& question) { return server_.Ask(question); }
+  /// Functions may have their old names.
   Answer Ours(const Question& question) const;
 
  private:

@@ -1,43 +1,57 @@
-// What a batch is like without its values, and its samples in the order of its exposition.
+// What a writer gives, as values and label sets in one order; and a fingerprint of the latter, by
+// which the next batch of the same shape is known without them.
 #pragma once
 
-#include <functional>
-#include <string>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
+#include "alerts/series/frame.h"
+#include "alerts/series/sample.h"
+#include "alerts/series/symbols.h"
 #include "base/batch.h"
 #include "base/labels.h"
 
 namespace tierwatch::series {
 
-/// Calls `take` for every sample of the batch: histograms and summaries give one each for their
-/// buckets or quantiles, for _sum and for _count. A histogram without a +Inf bucket is given one.
-void ForEachValue(const Batch& batch, const std::function<void(double)>& take);
+/// Of all names, types, labels and bounds of a batch and of their order. 128 bits: two shapes that
+/// differ aren't taken for one.
+struct Shape {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  bool operator==(const Shape&) const = default;
+};
 
-/// Calls `take` with the labels of every sample, in the order of ForEachValue. A metric's own label
-/// wins over the target's, and that over one of `self_labels`.
-void ForEachSeries(const Batch& batch, const Labels& self_labels,
-                   const std::function<void(Labels)>& take);
+/// A float without a start time: what a row of a block can hold.
+inline bool IsPlain(const Sample& sample) {
+  return sample.histogram == nullptr && sample.start_time == 0;
+}
 
-/// Remembers names, labels, bounds and their order, so that a batch like the last one is told by
-/// comparing.
-class BatchShape {
+/// Appends the values in the order of the exposition: histograms and summaries give one each for
+/// their buckets or quantiles, for _sum and for _count. A histogram without a +Inf bucket is given
+/// one.
+Shape TakeValues(const Batch& batch, std::vector<double>& values);
+Shape TakeValues(std::span<const Sample> samples, std::vector<double>& values);
+
+/// Label sets, one behind the other. May hold one more than once.
+class LabelSets {
  public:
-  BatchShape() = default;
-  explicit BatchShape(const Batch& batch);
-  bool Fits(const Batch& batch) const;
+  std::size_t size() const { return ends_.size(); }
+  LabelPairs operator[](std::size_t i) const {
+    const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return {pairs_.data() + begin, ends_[i] - begin};
+  }
+  void Add(LabelPairs labels);
 
  private:
-  struct Metric {
-    std::vector<prometheus::ClientMetric::Label> labels;
-    std::vector<double> bounds;
-  };
-  struct Family {
-    std::string name;
-    prometheus::MetricType type;
-    std::vector<Metric> metrics;
-  };
-  std::vector<Family> families_;
+  std::vector<LabelPair> pairs_;
+  std::vector<std::size_t> ends_;
 };
+
+/// Those of a batch's samples, in the order of TakeValues. A metric's own label wins over the
+/// target's, and that over one of `self_labels`.
+LabelSets SeriesOf(const Batch& batch, const Labels& self_labels, Symbols& symbols);
+LabelSets SeriesOf(std::span<const Sample> samples, Symbols& symbols);
 
 }  // namespace tierwatch::series

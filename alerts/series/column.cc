@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alerts/series/float_histogram.h"
+
 namespace tierwatch::series {
 namespace {
 
@@ -30,61 +32,98 @@ void EraseFront(std::vector<T>& column, std::size_t count) {
   if (!column.empty()) column.erase(column.begin(), column.begin() + count);
 }
 
+std::size_t BytesOf(const HistogramPtr& histogram) {
+  if (!histogram) return 0;
+  const auto of = [](const Buckets& b) {
+    return b.index.capacity() * sizeof b.index[0] + b.count.capacity() * sizeof b.count[0];
+  };
+  return sizeof *histogram + of(histogram->positive) + of(histogram->negative);
+}
+
 }  // namespace
 
-bool Column::Append(TimestampMs time, double value, const HistogramPtr& histogram,
-                    TimestampMs start_time) {
-  if (!empty() && time <= newest()) return false;
+void SampleBuffer::Clear() {
+  times.clear();
+  values.clear();
+  histograms.clear();
+  start_times.clear();
+}
+
+Column::Taken Column::Append(TimestampMs time, double value, const HistogramPtr& histogram,
+                             TimestampMs start_time, std::uint64_t commit) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Taken::kClosed;
+  if (!times_.empty() && time <= times_.back()) return Taken::kTooOld;
   AppendSparse(histograms_, times_.size(), histogram);
   AppendSparse(start_times_, times_.size(), start_time);
   times_.push_back(time);
   values_.push_back(value);
-  return true;
+  commits_.push_back(commit);
+  return Taken::kYes;
 }
 
-std::size_t Column::Copy(TimestampMs from, TimestampMs to, SampleBuffer& out) const {
+std::size_t Column::Copy(TimestampMs from, TimestampMs to, std::uint64_t commit,
+                         SampleBuffer& out) const {
+  const std::lock_guard lock(mutex_);
   const auto begin = std::lower_bound(times_.begin() + first_, times_.end(), from);
   const auto end = std::upper_bound(begin, times_.end(), to);
   const std::size_t b = begin - times_.begin();
-  const std::size_t e = end - times_.begin();
+  std::size_t e = end - times_.begin();
+  while (e > b && commits_[e - 1] > commit) --e;
   CopySparse(histograms_, b, e, out.times.size(), out.histograms);
   CopySparse(start_times_, b, e, out.times.size(), out.start_times);
-  out.times.insert(out.times.end(), begin, end);
+  out.times.insert(out.times.end(), times_.begin() + b, times_.begin() + e);
   out.values.insert(out.values.end(), values_.begin() + b, values_.begin() + e);
   return e - b;
 }
 
-bool Column::HasBetween(TimestampMs from, TimestampMs to) const {
-  const auto at = std::lower_bound(times_.begin() + first_, times_.end(), from);
-  return at != times_.end() && *at <= to;
-}
-
 std::size_t Column::DropBefore(TimestampMs horizon) {
+  const std::lock_guard lock(mutex_);
   const std::size_t kept =
       std::lower_bound(times_.begin() + first_, times_.end(), horizon) - times_.begin();
   const std::size_t dropped = kept - first_;
   first_ = kept;
   // Moving the rest to the front is paid for by at least as many dropped samples.
-  if (first_ * 2 >= times_.size()) {
+  if (first_ > 0 && first_ * 2 >= times_.size()) {
     EraseFront(times_, first_);
     EraseFront(values_, first_);
+    EraseFront(commits_, first_);
     EraseFront(histograms_, first_);
     EraseFront(start_times_, first_);
     first_ = 0;
-    if (times_.empty()) *this = Column();
   }
   return dropped;
 }
 
-bool Column::ended() const {
-  const bool histogram = !histograms_.empty() && histograms_.back() != nullptr;
-  return !empty() && !histogram && IsStale(values_.back());
+bool Column::CloseIfEmpty() {
+  const std::lock_guard lock(mutex_);
+  closed_ = closed_ || times_.size() == first_;
+  return closed_;
+}
+
+std::size_t Column::size() const {
+  const std::lock_guard lock(mutex_);
+  return times_.size() - first_;
+}
+
+TimestampMs Column::newest() const {
+  const std::lock_guard lock(mutex_);
+  return times_.empty() ? std::numeric_limits<TimestampMs>::min() : times_.back();
+}
+
+TimestampMs Column::oldest() const {
+  const std::lock_guard lock(mutex_);
+  return times_.size() == first_ ? std::numeric_limits<TimestampMs>::max() : times_[first_];
 }
 
 std::size_t Column::bytes() const {
-  return times_.capacity() * sizeof(TimestampMs) + values_.capacity() * sizeof(double) +
-         histograms_.capacity() * sizeof(HistogramPtr) +
-         start_times_.capacity() * sizeof(TimestampMs);
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes =
+      sizeof *this + times_.capacity() * sizeof(TimestampMs) + values_.capacity() * sizeof(double) +
+      commits_.capacity() * sizeof(std::uint64_t) + histograms_.capacity() * sizeof(HistogramPtr) +
+      start_times_.capacity() * sizeof(TimestampMs);
+  if (!histograms_.empty()) bytes += histograms_.size() * BytesOf(histograms_.back());
+  return bytes;
 }
 
 }  // namespace tierwatch::series

@@ -1,100 +1,160 @@
 #include "alerts/series/index.h"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace tierwatch::series {
-namespace {
 
-constexpr std::size_t kNodeBytes = 64;  // what a map node and its string cost, about
-
-}  // namespace
-
-void Index::Add(SeriesId id, const Labels& labels) {
-  for (const Label& label : labels) {
-    Postings& postings = names_[label.name][label.value];
-    if (postings.empty()) bytes_ += kNodeBytes + label.value.size();
-    bytes_ += sizeof(SeriesId);
-    postings.insert(std::upper_bound(postings.begin(), postings.end(), id), id);
-  }
+IdList::~IdList() {
+  if (capacity_ > 1) delete[] many_;
 }
 
-void Index::Remove(SeriesId id, const Labels& labels) {
-  for (const Label& label : labels) {
-    const auto name = names_.find(label.name);
-    if (name == names_.end()) continue;
-    const auto value = name->second.find(label.value);
-    if (value == name->second.end()) continue;
-    Postings& postings = value->second;
-    const auto at = std::lower_bound(postings.begin(), postings.end(), id);
-    if (at == postings.end() || *at != id) continue;
-    postings.erase(at);
-    bytes_ -= sizeof(SeriesId);
-    if (!postings.empty()) continue;
-    bytes_ -= kNodeBytes + label.value.size();
-    name->second.erase(value);
-    if (name->second.empty()) names_.erase(name);
-  }
+void IdList::Swap(IdList& other) noexcept {
+  std::swap(size_, other.size_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(many_, other.many_);  // the larger member of the union
 }
 
-Index::Postings Index::Union(const PostingsByValue& values, const Matcher& matcher) const {
-  const bool listed = matcher.type() == MatchType::kEqual || matcher.type() == MatchType::kRegexp;
-  Postings ids;
-  std::size_t lists = 0;
-  const auto add = [&](const Postings& postings) {
-    ids.insert(ids.end(), postings.begin(), postings.end());
-    ++lists;
-  };
-  if (listed && !matcher.literals().empty()) {
-    for (const std::string& literal : matcher.literals()) {
-      if (const auto at = values.find(literal); at != values.end()) add(at->second);
-    }
+void IdList::PushBack(SeriesId id) {
+  if (size_ == capacity_) {
+    const std::uint32_t capacity = std::max(4u, capacity_ + capacity_ / 2);
+    auto* grown = new SeriesId[capacity];
+    std::copy_n(data(), size_, grown);
+    if (capacity_ > 1) delete[] many_;
+    many_ = grown;
+    capacity_ = capacity;
+  }
+  data()[size_++] = id;
+}
+
+void IdList::Sort() {
+  SeriesId* const end = data() + size_;
+  SeriesId* const unsorted = std::is_sorted_until(data(), end);
+  std::sort(unsorted, end);
+  std::inplace_merge(data(), unsorted, end);
+}
+
+void IdList::EraseIf(const std::function<bool(SeriesId)>& gone) {
+  size_ = static_cast<std::uint32_t>(std::remove_if(data(), data() + size_, gone) - data());
+  if (size_ * 4 > capacity_ || capacity_ <= 8) return;
+  IdList smaller;
+  for (const SeriesId id : ids()) smaller.PushBack(id);
+  Swap(smaller);
+}
+
+std::uint64_t Index::HashOf(LabelPair label) {
+  std::uint64_t hash = (std::uint64_t{label.name} << 32 | label.value) * 0x9e3779b97f4a7c15ULL;
+  return hash ^ hash >> 29;
+}
+
+std::uint32_t Index::Find(LabelPair label) const {
+  return set_.Find(HashOf(label), [&](std::uint32_t i) { return entries_[i].label == label; });
+}
+
+std::uint32_t Index::FindOrAdd(LabelPair label) {
+  std::uint32_t entry = Find(label);
+  if (entry != NumberSet::kNone) return entry;
+  if (free_.empty()) {
+    entry = static_cast<std::uint32_t>(entries_.size());
+    entries_.emplace_back();
   } else {
-    for (const auto& [value, postings] : values) {
-      if (matcher.Matches(value)) add(postings);
-    }
+    entry = free_.back();
+    free_.pop_back();
   }
-  if (lists > 1) {
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  }
-  return ids;
+  entries_[entry].label = label;
+  set_.Insert(entry, Hasher());
+  values_[label.name].push_back(label.value);
+  return entry;
 }
 
-bool Index::Candidates(std::span<const Matcher> matchers, std::vector<SeriesId>& ids,
-                       std::vector<const Matcher*>& rest) const {
-  bool narrowed = false;
-  for (const Matcher& matcher : matchers) {
-    if (matcher.Matches("")) {
-      rest.push_back(&matcher);
-      continue;
-    }
-    const auto name = names_.find(matcher.name());
-    Postings found = name == names_.end() ? Postings{} : Union(name->second, matcher);
-    if (narrowed) {
-      Postings both;
-      std::set_intersection(ids.begin(), ids.end(), found.begin(), found.end(),
-                            std::back_inserter(both));
-      found = std::move(both);
-    }
-    ids = std::move(found);
-    narrowed = true;
+void Index::Add(SeriesId id, LabelPairs labels, std::uint64_t epoch) {
+  for (const LabelPair& label : labels) {
+    const std::uint32_t number = FindOrAdd(label);
+    Entry& entry = entries_[number];
+    const std::span<const SeriesId> ids = entry.ids.ids();
+    if (!ids.empty() && ids.back() > id) unsorted_.push_back(number);
+    ids_bytes_ -= entry.ids.bytes();
+    entry.ids.PushBack(id);
+    ids_bytes_ += entry.ids.bytes();
+    entry.changed = epoch;
   }
-  return narrowed;
 }
 
-std::vector<std::string> Index::Names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, values] : names_) names.push_back(name);
+void Index::Sort() {
+  std::sort(unsorted_.begin(), unsorted_.end());
+  unsorted_.erase(std::unique(unsorted_.begin(), unsorted_.end()), unsorted_.end());
+  for (const std::uint32_t entry : unsorted_) entries_[entry].ids.Sort();
+  unsorted_.clear();
+}
+
+void Index::Touch(LabelPairs labels, std::uint64_t epoch) {
+  for (const LabelPair& label : labels) {
+    const std::uint32_t entry = Find(label);
+    if (entry != NumberSet::kNone) entries_[entry].changed = epoch;
+  }
+}
+
+void Index::Remove(std::span<const SeriesId> ids,
+                   const std::function<LabelPairs(SeriesId)>& labels_of, std::uint64_t epoch) {
+  if (ids.empty()) return;
+  std::vector<bool> gone(*std::max_element(ids.begin(), ids.end()) + 1u);
+  std::vector<std::uint32_t> touched;
+  for (const SeriesId id : ids) {
+    gone[id] = true;
+    for (const LabelPair& label : labels_of(id)) {
+      const std::uint32_t number = Find(label);
+      if (number == NumberSet::kNone || entries_[number].changed == epoch) continue;
+      entries_[number].changed = epoch;
+      touched.push_back(number);
+    }
+  }
+  std::vector<Symbol> names;
+  for (const std::uint32_t number : touched) {
+    Entry& entry = entries_[number];
+    ids_bytes_ -= entry.ids.bytes();
+    entry.ids.EraseIf([&](SeriesId id) { return id < gone.size() && gone[id]; });
+    ids_bytes_ += entry.ids.bytes();
+    if (!entry.ids.ids().empty()) continue;
+    set_.Erase(number, Hasher());
+    names.push_back(entry.label.name);
+    entry = Entry();
+    free_.push_back(number);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (const Symbol name : names) {
+    const auto values = values_.find(name);
+    std::erase_if(values->second, [&](Symbol value) {
+      return Find({name, value}) == NumberSet::kNone;
+    });
+    if (values->second.empty()) values_.erase(values);
+  }
+}
+
+std::span<const SeriesId> Index::Postings(LabelPair label) const {
+  const std::uint32_t entry = Find(label);
+  return entry == NumberSet::kNone ? std::span<const SeriesId>() : entries_[entry].ids.ids();
+}
+
+std::uint64_t Index::ChangedAt(LabelPair label) const {
+  const std::uint32_t entry = Find(label);
+  return entry == NumberSet::kNone ? 0 : entries_[entry].changed;
+}
+
+std::span<const Symbol> Index::Values(Symbol name) const {
+  const auto values = values_.find(name);
+  return values == values_.end() ? std::span<const Symbol>() : std::span(values->second);
+}
+
+std::vector<Symbol> Index::Names() const {
+  std::vector<Symbol> names;
+  for (const auto& [name, values] : values_) names.push_back(name);
   return names;
 }
 
-std::vector<std::string> Index::Values(std::string_view name) const {
-  std::vector<std::string> values;
-  if (const auto at = names_.find(name); at != names_.end()) {
-    for (const auto& [value, postings] : at->second) values.push_back(value);
-  }
-  return values;
+std::size_t Index::bytes() const {
+  return entries_.capacity() * sizeof(Entry) + ids_bytes_ + set_.bytes() +
+         set_.size() * sizeof(Symbol) * 3 / 2;  // of values_, about
 }
 
 }  // namespace tierwatch::series

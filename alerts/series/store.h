@@ -1,20 +1,26 @@
 // The in-memory store of time series: what rules look back over.
+//
+// A writer's batch is a row of its block (alerts/series/block.h): values by column, one time for
+// all. What fits no row lies in a column of its own (alerts/series/column.h). Every batch is
+// committed under a number, and a reader sees those up to the newest one when it came.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "alerts/series/column.h"
-#include "alerts/series/index.h"
 #include "alerts/series/queryable.h"
 #include "alerts/series/sample.h"
+#include "alerts/series/series_table.h"
+#include "alerts/series/source.h"
 #include "base/batch.h"
 
 namespace tierwatch::series {
@@ -29,12 +35,18 @@ struct StoreOptions {
 struct StoreStats {
   std::size_t series = 0;
   std::size_t samples = 0;
-  std::size_t bytes = 0;
-  std::uint64_t refused = 0;  // samples out of order, or of series over max_series
+  std::size_t bytes = 0;         // all of the following
+  std::size_t index_bytes = 0;   // labels, their texts, the inverted index
+  std::size_t tail_bytes = 0;    // rows that lie open
+  std::size_t sealed_bytes = 0;  // packed rows
+  std::size_t loose_bytes = 0;   // columns outside of blocks
+  std::size_t sealed_samples = 0;
+  std::uint64_t refused = 0;            // samples out of order, or of series over max_series
+  std::uint64_t dropped_for_bytes = 0;  // samples younger than the retention that had to go
 };
 
-/// Thread-safe. A reader sees a batch whole or not at all; it copies what it asked for and holds no
-/// lock afterwards. Each source (a target, a rule group) has one writer at a time.
+/// Thread-safe. A reader sees a batch whole or not at all, waits for no writer's work and holds no
+/// lock that a writer of known series needs. Batches of one source are taken one at a time.
 class Store final : public Queryable {
  public:
   explicit Store(StoreOptions options = {});
@@ -48,7 +60,8 @@ class Store final : public Queryable {
   /// batch shaped like the last one hashes no label.
   void Append(const Batch& batch);
   /// Takes samples of any time and labels, whole: a rule's results, a remote write. `source` names
-  /// the writer and has its series kept; stale markers are the caller's (StaleMarker()).
+  /// the writer: samples of one time are taken like a batch, fastest where it is shaped like the
+  /// source's last one. Stale markers are the caller's (StaleMarker()).
   void Append(std::string_view source, std::span<const Sample> samples);
   /// The target is gone: its series are marked stale, right after their last sample.
   void Forget(std::string_view collector, const Labels& target_labels);
@@ -68,30 +81,42 @@ class Store final : public Queryable {
   StoreStats Stats() const;
 
  private:
-  struct Entry;   // one series
-  struct Source;  // what a target's last batch was like
-  class StoreView;
+  /// Values of one time, and the samples that they are of where those aren't plain.
+  struct Values {
+    TimestampMs time = 0;
+    std::span<const double> values;
+    std::span<const Sample> samples{};
+  };
 
-  // All of these expect the lock to be held.
-  SeriesId Intern(Labels labels);  // kNoSeries where max_series forbids another one
-  void Remove(SeriesId id);
-  void AppendTo(SeriesId id, const Sample& sample);
-  void End(SeriesId id, TimestampMs time);
-  void Hold(const std::vector<SeriesId>& ids, int count);
-  void Reshape(Source& source, const Batch& batch);
-  std::vector<SeriesId> Find(std::span<const Matcher> matchers) const;
-  void DropBefore(TimestampMs horizon);
+  /// The source of a key, locked; made where there is none.
+  std::pair<std::shared_ptr<Source>, std::unique_lock<std::mutex>> Lock(const std::string& key);
+  void Write(Source& source, const Values& values);
+  void AppendLoose(std::span<const Sample> samples);
+  std::uint64_t CommitLoose(const Source& source, const Values& values, std::uint64_t commit);
+
+  std::vector<std::shared_ptr<Source>> Sources() const;
+  std::uint64_t DropBefore(TimestampMs horizon);
+  void DropRows(Source& source, TimestampMs horizon, std::uint64_t& dropped);
+  void RemoveSeries(Source& source, const std::vector<SeriesId>& ids);
+  void DropColumns(TimestampMs horizon, std::uint64_t& dropped);
+  void RetireSources(TimestampMs now);
+  TimestampMs Oldest() const;
+  void RenewSymbols();
 
   const StoreOptions options_;
-  const std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
-  mutable std::shared_mutex mutex_;              // guards all below; never held over I/O
-  std::vector<std::unique_ptr<Entry>> entries_;  // by id; null where free
-  std::vector<SeriesId> free_ids_;
-  std::unordered_multimap<std::uint64_t, SeriesId> by_fingerprint_;
-  Index index_;
-  std::map<std::string, Source, std::less<>> sources_;
-  std::uint64_t epoch_ = 1;
-  StoreStats stats_;
+  // Held shared by views and by whoever numbers texts; exclusively, if nobody does, to number anew.
+  mutable std::shared_mutex symbols_mutex_;
+  std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
+  // A source's lock is taken before any of these, and none of them is held over I/O.
+  mutable std::mutex sources_mutex_;
+  std::map<std::string, std::shared_ptr<Source>, std::less<>> sources_;
+  mutable std::shared_mutex table_mutex_;
+  SeriesTable table_;
+  std::mutex commit_mutex_;  // for the moment in which a batch is shown
+  std::atomic<std::uint64_t> committed_ = 0;
+  std::atomic<std::size_t> samples_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0;
+  std::atomic<std::uint64_t> dropped_for_bytes_ = 0;
 };
 
 }  // namespace tierwatch::series

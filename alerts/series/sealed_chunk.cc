@@ -1,0 +1,128 @@
+#include "alerts/series/sealed_chunk.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+
+#include "alerts/series/queryable.h"
+
+namespace tierwatch::series {
+namespace {
+
+using Values = std::array<double, kMaxRun>;
+
+}  // namespace
+
+std::span<const std::uint8_t> SealedChunk::Run(std::size_t i) const {
+  const std::uint32_t begin = i == 0 ? 0 : ends_[i - 1];
+  return {packed_.data() + begin, ends_[i] - begin};
+}
+
+void SealedChunk::PutRun(std::span<const double> values) {
+  Pack(values, packed_);
+  ends_.push_back(static_cast<std::uint32_t>(packed_.size()));
+}
+
+void SealedChunk::Finish() {
+  packed_.resize(packed_.size() + kBitSlack);
+  packed_.shrink_to_fit();
+}
+
+SealedChunkPtr SealedChunk::Seal(std::uint32_t first_row, std::span<const TimestampMs> times,
+                                 std::span<const std::uint64_t> commits, std::uint64_t samples,
+                                 std::size_t width, const Fill& fill) {
+  assert(!times.empty() && times.size() <= kMaxRun);
+  auto chunk = std::make_shared<SealedChunk>();
+  const std::size_t rows = times.size();
+  chunk->about_ = {first_row,      static_cast<std::uint32_t>(rows),
+                   times.front(),  times.back(),
+                   commits.back(), samples};
+  chunk->ends_.reserve(width + kFirstColumn);
+  Values buffer;
+  const std::span<double> values(buffer.data(), rows);
+  std::transform(times.begin(), times.end(), values.begin(),
+                 [](TimestampMs time) { return static_cast<double>(time); });
+  chunk->PutRun(values);
+  std::transform(commits.begin(), commits.end(), values.begin(),
+                 [](std::uint64_t commit) { return static_cast<double>(commit); });
+  chunk->PutRun(values);
+  for (std::size_t column = 0; column < width; ++column) {
+    fill(column, values);
+    chunk->PutRun(values);
+  }
+  chunk->Finish();
+  return chunk;
+}
+
+SealedChunkPtr SealedChunk::Restore(SealedRows about, std::vector<std::uint32_t> ends,
+                                    std::vector<std::uint8_t> packed) {
+  if (about.rows == 0 || about.rows > kMaxRun || ends.size() < kFirstColumn ||
+      ends.back() != packed.size() || !std::is_sorted(ends.begin(), ends.end())) {
+    return nullptr;
+  }
+  auto chunk = std::make_shared<SealedChunk>();
+  chunk->about_ = about;
+  chunk->ends_ = std::move(ends);
+  chunk->packed_ = std::move(packed);
+  chunk->Finish();
+  // What is unpacked without a fault now always will be.
+  Values buffer;
+  const std::span<double> values(buffer.data(), about.rows);
+  for (std::size_t i = 0; i < chunk->ends_.size(); ++i) {
+    if (!Unpack(chunk->Run(i), values)) return nullptr;
+    if (i >= kFirstColumn) continue;
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      const bool whole = values[row] > -0x1p53 && values[row] < 0x1p53;
+      if (!whole || (i == 1 && values[row] < 0)) return nullptr;
+      if (row > 0 && (i == 0 ? values[row] <= values[row - 1] : values[row] < values[row - 1]))
+        return nullptr;
+    }
+    if (i == 0 && (static_cast<TimestampMs>(values.front()) != about.first_time ||
+                   static_cast<TimestampMs>(values.back()) != about.last_time)) {
+      return nullptr;
+    }
+  }
+  return chunk;
+}
+
+SealedChunkPtr SealedChunk::Pick(std::span<const std::uint32_t> columns) const {
+  auto chunk = std::make_shared<SealedChunk>();
+  chunk->about_ = about_;
+  const auto copy = [&](std::span<const std::uint8_t> run) {
+    chunk->packed_.insert(chunk->packed_.end(), run.begin(), run.end());
+    chunk->ends_.push_back(static_cast<std::uint32_t>(chunk->packed_.size()));
+  };
+  for (std::size_t i = 0; i < kFirstColumn; ++i) copy(Run(i));
+  for (const std::uint32_t column : columns)
+    copy(column < width() ? Packed(column) : std::span<const std::uint8_t>());
+  chunk->Finish();
+  return chunk;
+}
+
+void SealedChunk::Read(std::size_t column, std::span<double> values) const {
+  const bool known = column < width();
+  [[maybe_unused]] const bool whole =
+      Unpack(known ? Packed(column) : std::span<const std::uint8_t>(), values);
+  assert(whole);
+}
+
+void SealedChunk::Times(std::span<TimestampMs> times) const {
+  Values buffer;
+  [[maybe_unused]] const bool whole = Unpack(Run(0), {buffer.data(), rows()});
+  assert(whole);
+  for (std::size_t i = 0; i < rows(); ++i) times[i] = static_cast<TimestampMs>(buffer[i]);
+}
+
+void SealedChunk::Commits(std::span<std::uint64_t> commits) const {
+  Values buffer;
+  [[maybe_unused]] const bool whole = Unpack(Run(1), {buffer.data(), rows()});
+  assert(whole);
+  for (std::size_t i = 0; i < rows(); ++i) commits[i] = static_cast<std::uint64_t>(buffer[i]);
+}
+
+std::size_t SealedChunk::bytes() const {
+  return sizeof *this + packed_.capacity() + ends_.capacity() * sizeof(std::uint32_t);
+}
+
+}  // namespace tierwatch::series

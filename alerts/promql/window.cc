@@ -155,6 +155,7 @@ class Filler {
       if (!by_matrix || !part.complete) continue;
       for (; next < part.first && !error_; ++next) Fill(next);
       left.clear();
+      if (!error_) error_ = evaluator.Interrupted();
       of_matrix(part, range, range.End(evaluator.steps().start),
                 std::span(out_.values).subspan(part.first, part.columns.size()), left);
       for (const std::uint32_t i : left) {

@@ -91,7 +91,7 @@ TEST(Limits, LongWorkAsksWhetherToGoOn) {
     int asked = 0;
     const Interrupt count = [&]() -> std::optional<Error> { return ++asked, std::nullopt; };
     EXPECT_EQ(ErrorOf(expr, store, {}, count).message, "no error") << expr;
-    EXPECT_GT(asked, 4) << expr;
+    EXPECT_GE(asked, 2) << expr;
     for (int last = 1; last <= asked; ++last) {
       int left = last;
       const Interrupt stop = [&]() -> std::optional<Error> {

@@ -18,8 +18,9 @@ Judge::Judge(Config& config, const Clock& clock, Logger& logger, prometheus::Reg
       notifier_(std::move(config.alerting), config.external_url, clock, logger, registry),
       evaluator_(std::move(config.rules),
                  {.external_labels = config.external_labels, .external_url = config.external_url},
-                 {.query = MakeRuleQuery(engine_, store_),
-                  .series = [this](const std::vector<OutputSample>& samples) { Record(samples); },
+                 {.questions = AskStanding(engine_, store_, clock),
+                  .query = MakeRuleQuery(engine_, store_),
+                  .series = WriteTo(store_),
                   .alerts = [this](std::vector<Alert> alerts) { notifier_.Put(std::move(alerts)); },
                   .clock = clock,
                   .logger = logger,
@@ -43,15 +44,6 @@ void Judge::Run(const std::stop_token& stop) {
     }
     wake_.wait_until(lock, stop, next, [] { return false; });
   }
-}
-
-void Judge::Record(const std::vector<OutputSample>& samples) {
-  std::vector<series::Sample> taken;
-  taken.reserve(samples.size());
-  for (const OutputSample& sample : samples) {
-    taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
-  }
-  store_.Append("rules", taken);
 }
 
 Result<promql::Vector> Judge::Instant(std::string_view expr, TimestampMs time) const {

@@ -43,7 +43,6 @@ class Judge {
 
  private:
   void Run(const std::stop_token& stop);
-  void Record(const std::vector<OutputSample>& samples);
 
   const Clock& clock_;
   series::Store store_;

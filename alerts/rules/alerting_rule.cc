@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <set>
 #include <utility>
 
 namespace tierwatch {
@@ -21,9 +20,8 @@ TemplateInput InputOf(const std::vector<TemplatedText>& texts) {
 // Expands the texts of one element of a result into labels.
 class Expander {
  public:
-  Expander(const promql::VectorSample& sample, const RuleContext& context)
-      : data_{sample.labels, sample.value, context.external_labels, context.external_url,
-              context.time},
+  Expander(const Labels& labels, double value, const RuleContext& context)
+      : data_{labels, value, context.external_labels, context.external_url, context.time},
         query_([&context](std::string_view text) -> Result<promql::Vector> {
           const Result<promql::ExprPtr> expr = promql::Parse(text);
           if (!expr.ok()) return expr.error();
@@ -60,59 +58,76 @@ AlertingRule::AlertingRule(Rule rule)
       labels_input_(InputOf(rule_.labels)),
       annotations_input_(InputOf(rule_.annotations)) {}
 
-// Which alert each element is. Nothing is changed, so that a failure changes nothing.
-Result<std::vector<AlertingRule::Element>> AlertingRule::Identify(
-    const promql::Vector& result, const RuleContext& context) const {
-  std::vector<Element> elements(result.size());
-  std::set<std::reference_wrapper<const Labels>, std::less<Labels>> seen;
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    Labels& labels = elements[i].labels;
-    labels = result[i].labels;
-    labels.Remove(kMetricName);
-    elements[i].failed_labels = Expander(result[i], context).Expand(rule_.labels, labels);
-    labels.Set(kAlertName, rule_.name);
-    if (!seen.insert(labels).second) {
-      return Error{"vector contains metrics with the same labelset after applying alert labels"};
-    }
-  }
-  return elements;
+// Which alert the element is.
+void AlertingRule::Identify(std::size_t i, double value, const RuleContext& context) {
+  Element& element = elements_[i];
+  element = Element();
+  element.labels = frame_->LabelsOf(i);
+  Labels labels = element.labels;
+  labels.Remove(kMetricName);
+  element.failed_labels = Expander(element.labels, value, context).Expand(rule_.labels, labels);
+  labels.Set(kAlertName, rule_.name);
+  const auto [at, fresh] = active_.try_emplace(labels);
+  if (fresh) at->second.alert.labels = std::move(labels);
+  element.active = &at->second;
 }
 
-void AlertingRule::Annotate(Element& element, const promql::VectorSample& sample,
-                            const RuleContext& context) const {
-  const bool same_value = std::bit_cast<std::uint64_t>(element.annotated_value) ==
-                          std::bit_cast<std::uint64_t>(sample.value);
+// Which alerts those elements are that have a value. No alert is changed, so that a failure changes
+// nothing.
+std::optional<Error> AlertingRule::Identify(const promql::Elements& elements,
+                                            const RuleContext& context) {
+  if (frame_ != elements.frame) {
+    ForgetElements();
+    elements_.resize(elements.frame->size());
+    frame_ = elements.frame;
+  }
+  ++number_;
+  for (std::size_t i = 0; i < elements_.size(); ++i) {
+    if (!elements.Has(i)) continue;
+    if (elements_[i].active == nullptr || labels_input_ != TemplateInput::kLabels)
+      Identify(i, elements.values[i], context);
+    if (std::exchange(elements_[i].active->taken, number_) != number_) continue;
+    ForgetElements();
+    return Error{"vector contains metrics with the same labelset after applying alert labels"};
+  }
+  return std::nullopt;
+}
+
+void AlertingRule::Annotate(Element& element, double value, const RuleContext& context) const {
+  const bool same_value =
+      std::bit_cast<std::uint64_t>(element.annotated_value) == std::bit_cast<std::uint64_t>(value);
   const bool current = annotations_input_ == TemplateInput::kLabels ||
                        (annotations_input_ == TemplateInput::kValue && same_value);
   if (element.annotated && current) return;
   Labels& annotations = element.active->alert.annotations;
   annotations = Labels();
   element.failed_annotations =
-      rule_.annotations.empty() ? 0
-                                : Expander(sample, context).Expand(rule_.annotations, annotations);
-  element.annotated_value = sample.value;
+      rule_.annotations.empty()
+          ? 0
+          : Expander(element.labels, value, context).Expand(rule_.annotations, annotations);
+  element.annotated_value = value;
   element.annotated = true;
 }
 
-void AlertingRule::Update(Element& element, const promql::VectorSample& sample,
-                          const RuleContext& context) const {
+void AlertingRule::Update(Element& element, double value, const RuleContext& context) const {
   Active& active = *element.active;
   Alert& alert = active.alert;
   if (alert.state == AlertState::kInactive || alert.state == AlertState::kResolved) {
+    Labels labels = std::move(alert.labels);
     active = Active();
-    alert.labels = element.labels;
+    active.taken = number_;
+    alert.labels = std::move(labels);
     alert.state = AlertState::kPending;
     alert.active_at = context.time;
     element.annotated = false;
   }
-  alert.value = sample.value;
-  active.returned = true;
-  Annotate(element, sample, context);
+  alert.value = value;
+  Annotate(element, value, context);
 }
 
 bool AlertingRule::Advance(Active& active, TimestampMs now) const {
   Alert& alert = active.alert;
-  if (std::exchange(active.returned, false)) {
+  if (active.taken == number_) {
     alert.keep_firing_since = 0;
   } else {
     if (alert.state == AlertState::kPending) return false;
@@ -146,25 +161,22 @@ void AlertingRule::AppendSeries(Active& active, TimestampMs time,
   samples.push_back({active.since_series, time, static_cast<double>(alert.active_at / 1000)});
 }
 
-Result<RuleOutput> AlertingRule::Take(const promql::Vector& result, const RuleContext& context) {
-  if (labels_input_ != TemplateInput::kLabels || !shape_.Fits(result)) {
-    Result<std::vector<Element>> elements = Identify(result, context);
-    if (!elements.ok()) return std::move(elements).error();
-    elements_ = std::move(*elements);
-    shape_ = ResultShape(result);
-    for (Element& element : elements_) element.active = &active_[element.labels];
-  }
+Result<RuleOutput> AlertingRule::Take(const promql::Elements& elements,
+                                      const RuleContext& context) {
+  if (auto error = Identify(elements, context)) return *std::move(error);
   RuleOutput output;
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    Update(elements_[i], result[i], context);
+  for (std::size_t i = 0; i < elements_.size(); ++i) {
+    if (!elements.Has(i)) continue;
+    Update(elements_[i], elements.values[i], context);
     output.template_failures += elements_[i].failed_labels + elements_[i].failed_annotations;
   }
-  for (auto it = active_.begin(); it != active_.end();) {
-    if (!Advance(it->second, context.time)) {
-      it = active_.erase(it);
+  for (auto& [labels, active] : active_) {
+    if (active.alert.state == AlertState::kInactive) continue;
+    if (!Advance(active, context.time)) {
+      active.alert = Alert();
+      active.alert.labels = labels;
       continue;
     }
-    Active& active = (it++)->second;
     if (active.alert.state != AlertState::kResolved)
       AppendSeries(active, context.query_time, output.samples);
   }
@@ -178,20 +190,22 @@ Result<RuleOutput> AlertingRule::Take(const promql::Vector& result, const RuleCo
 }
 
 void AlertingRule::ForgetElements() {
-  shape_ = ResultShape();
+  frame_ = nullptr;
   elements_.clear();
+  std::erase_if(active_,
+                [](const auto& item) { return item.second.alert.state == AlertState::kInactive; });
 }
 
 void AlertingRule::ResolveAll(TimestampMs now) {
-  ForgetElements();
-  for (auto it = active_.begin(); it != active_.end();) {
-    Alert& alert = it->second.alert;
-    if (alert.state == AlertState::kFiring) {
-      alert.state = AlertState::kResolved;
-      alert.resolved_at = now;
+  for (auto& [labels, active] : active_) {
+    if (active.alert.state == AlertState::kFiring) {
+      active.alert.state = AlertState::kResolved;
+      active.alert.resolved_at = now;
+    } else if (active.alert.state == AlertState::kPending) {
+      active.alert.state = AlertState::kInactive;
     }
-    it = alert.state == AlertState::kPending ? active_.erase(it) : std::next(it);
   }
+  ForgetElements();
 }
 
 void AlertingRule::AdoptAlerts(AlertingRule& former) {
@@ -204,7 +218,7 @@ std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
   std::vector<Alert> due;
   for (auto& [labels, active] : active_) {
     const Alert& alert = active.alert;
-    if (alert.state == AlertState::kPending) continue;
+    if (alert.state == AlertState::kPending || alert.state == AlertState::kInactive) continue;
     const bool told = alert.state == active.last_sent_state;
     if (told && active.last_sent_at + resend_delay.count() >= now) continue;
     active.last_sent_at = now;
@@ -217,7 +231,9 @@ std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
 std::vector<Alert> AlertingRule::Alerts() const {
   std::vector<Alert> alerts;
   for (const auto& [labels, active] : active_) {
-    if (active.alert.state != AlertState::kResolved) alerts.push_back(active.alert);
+    const AlertState state = active.alert.state;
+    if (state == AlertState::kPending || state == AlertState::kFiring)
+      alerts.push_back(active.alert);
   }
   return alerts;
 }

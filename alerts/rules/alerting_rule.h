@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ struct RuleContext {
 };
 
 /// Not thread-safe. Source of the semantics: prometheus/rules/alerting.go; where it differs, it
-/// says so. While the expression gives the same series, an evaluation compares their labels with
-/// the last time's and sets values: it makes no label set and looks nothing up.
+/// says so. While the expression's elements have the same frame, an evaluation sets values: it
+/// makes no label set and looks nothing up.
 class AlertingRule {
  public:
   /// A resolved alert is kept and sent again this long.
@@ -39,7 +40,7 @@ class AlertingRule {
   /// On two samples with one label set after templating nothing changes. Beyond `limit` the rule
   /// fails and its alerts end: firing ones become resolved, so that nobody waits for ever
   /// (Prometheus drops them unsaid and lets the receiver time out).
-  Result<RuleOutput> Take(const promql::Vector& result, const RuleContext& context);
+  Result<RuleOutput> Take(const promql::Elements& elements, const RuleContext& context);
 
   /// Firing and resolved alerts that are new to the receivers, or were last sent longer than
   /// `resend_delay` ago, by labels. They count as sent.
@@ -58,8 +59,8 @@ class AlertingRule {
 
  private:
   struct Active {
-    Alert alert;
-    bool returned = false;  // by the expression, at the evaluation under way
+    Alert alert;              // inactive: kept for the elements that point here
+    std::uint64_t taken = 0;  // the number of the Take that last had it
     TimestampMs last_sent_at = 0;
     AlertState last_sent_state = AlertState::kInactive;  // inactive: never sent
     AlertState named_state = AlertState::kInactive;      // the one in `state_series`
@@ -68,22 +69,20 @@ class AlertingRule {
   };
   using AlertMap = std::map<Labels, Active>;
 
-  // An element of the last result, its labels as an alert, and what templates made of it.
+  // An element of the frame: which alert it is, once it had a value, and what templates made of it.
   struct Element {
-    Labels labels;
+    Labels labels;                    // as the expression gave them
     std::uint64_t failed_labels = 0;  // templates that failed
-    Active* active = nullptr;         // in active_
+    Active* active = nullptr;         // in active_; null until then
     std::uint64_t failed_annotations = 0;
     double annotated_value = 0;
     bool annotated = false;
   };
 
-  Result<std::vector<Element>> Identify(const promql::Vector& result,
-                                        const RuleContext& context) const;
-  void Update(Element& element, const promql::VectorSample& sample,
-              const RuleContext& context) const;
-  void Annotate(Element& element, const promql::VectorSample& sample,
-                const RuleContext& context) const;
+  std::optional<Error> Identify(const promql::Elements& elements, const RuleContext& context);
+  void Identify(std::size_t i, double value, const RuleContext& context);
+  void Update(Element& element, double value, const RuleContext& context) const;
+  void Annotate(Element& element, double value, const RuleContext& context) const;
   static void AppendSeries(Active& active, TimestampMs time, std::vector<OutputSample>& samples);
   void ForgetElements();
   /// False where the alert is to be forgotten.
@@ -93,8 +92,9 @@ class AlertingRule {
   TemplateInput labels_input_;       // of all labels' templates
   TemplateInput annotations_input_;  // of all annotations' templates
   AlertMap active_;
-  ResultShape shape_;  // of the last result
-  std::vector<Element> elements_;
+  series::FramePtr frame_;         // of the last elements
+  std::vector<Element> elements_;  // by element of the frame
+  std::uint64_t number_ = 0;       // of the Take under way
 };
 
 }  // namespace tierwatch

@@ -82,9 +82,9 @@ struct RuleEvaluator::Metrics {
 
 /// A group, its next slot and its counters, which are removed with it.
 struct RuleEvaluator::Scheduled {
-  Scheduled(RuleGroup plain, Metrics& metrics_in)
+  Scheduled(RuleGroup plain, const MakeRuleQuestions& questions, Metrics& metrics_in)
       : rules(plain.rules.size()),
-        group(std::move(plain)),
+        group(std::move(plain), questions),
         metrics(metrics_in),
         evaluations(metrics.evaluations.Add({{"group", Title(group)}})),
         failures(metrics.failures.Add({{"group", Title(group)}})),
@@ -127,7 +127,7 @@ RuleEvaluator::RuleEvaluator(std::vector<RuleGroup> groups, EvaluatorOptions opt
 RuleEvaluator::~RuleEvaluator() = default;
 
 void RuleEvaluator::Add(RuleGroup plain) {
-  auto scheduled = std::make_shared<Scheduled>(std::move(plain), *metrics_);
+  auto scheduled = std::make_shared<Scheduled>(std::move(plain), parts_.questions, *metrics_);
   scheduled->next_slot =
       scheduled->group.SlotAt(parts_.clock.Now()) + scheduled->group.interval().count();
   const std::lock_guard lock(mutex_);

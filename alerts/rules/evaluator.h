@@ -32,7 +32,8 @@ struct EvaluatorOptions {
 
 /// What the evaluator works with. The references outlive it.
 struct EvaluatorParts {
-  RuleQuery query;
+  MakeRuleQuestions questions;  // what rules ask
+  RuleQuery query;              // what their templates ask
   SeriesSink series;
   AlertSink alerts;
   const Clock& clock;

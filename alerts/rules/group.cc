@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -34,23 +35,34 @@ bool SameRule(const Rule& a, const Rule& b) {
          std::equal(a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(), same_label);
 }
 
+std::set<std::string> NamesWritten(const RuleGroup& group) {
+  std::set<std::string> names = {"ALERTS", "ALERTS_FOR_STATE"};
+  for (const Rule& rule : group.rules) {
+    if (rule.kind == Rule::Kind::kRecording) names.insert(rule.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 const Rule& Group::Entry::plain() const {
   return std::visit([](const auto& kind) -> const Rule& { return kind.rule(); }, rule);
 }
 
-Group::Group(RuleGroup group)
+Group::Group(RuleGroup group, const MakeRuleQuestions& questions)
     : file_(std::move(group.file)),
       name_(std::move(group.name)),
       interval_(std::max(group.interval, Millis(1))),
       query_offset_(group.query_offset),
-      limit_(group.limit) {
+      limit_(group.limit),
+      questions_(questions(NamesWritten(group))) {
   for (Rule& rule : group.rules) {
+    std::string source = fmt::format("rule {};{};{}", file_, name_, entries_.size());
+    const std::size_t question = questions_->Add(rule.expr);
     if (rule.kind == Rule::Kind::kAlerting) {
-      entries_.push_back({AlertingRule(std::move(rule))});
+      entries_.push_back({std::move(source), question, AlertingRule(std::move(rule))});
     } else {
-      entries_.push_back({RecordingRule(std::move(rule))});
+      entries_.push_back({std::move(source), question, RecordingRule(std::move(rule))});
     }
   }
 }
@@ -82,17 +94,18 @@ void Group::Write(Entry& entry, std::vector<OutputSample> samples, TimestampMs t
       samples.push_back({std::move(labels), time - query_offset_.count(), std::nullopt});
     }
   }
-  if (!samples.empty()) series(samples);
+  if (!samples.empty()) series(entry.source, samples);
 }
 
 void Group::Evaluate(Entry& entry, const RuleContext& rule_context, const GroupContext& context,
                      GroupResult& group_result) {
-  const Result<promql::Vector> vector = context.query(entry.plain().expr, rule_context.query_time);
+  const Result<promql::Elements> elements =
+      questions_->Ask(entry.question, rule_context.query_time);
   auto* alerting = std::get_if<AlertingRule>(&entry.rule);
   const auto take = [&]() -> Result<RuleOutput> {
-    if (!vector.ok()) return vector.error();
-    if (alerting) return alerting->Take(*vector, rule_context);
-    return std::get<RecordingRule>(entry.rule).Take(*vector, rule_context.query_time, limit_);
+    if (!elements.ok()) return elements.error();
+    if (alerting) return alerting->Take(*elements, rule_context);
+    return std::get<RecordingRule>(entry.rule).Take(*elements, rule_context.query_time, limit_);
   };
   std::unique_lock lock(mutex_);
   Result<RuleOutput> output = take();
@@ -112,6 +125,7 @@ GroupResult Group::Evaluate(TimestampMs time, const GroupContext& context) {
   const RuleContext rule_context{time,          time - query_offset_.count(), limit_,
                                  context.query, context.external_labels,      context.external_url};
   GroupResult result;
+  questions_->NewRound();
   const SteadyTime start = context.clock.Steady();
   SteadyTime rule_start = start;
   for (Entry& entry : entries_) {

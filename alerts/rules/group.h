@@ -35,7 +35,7 @@ struct GroupStatus {
 
 /// What groups are given to work with; all of it outlives them.
 struct GroupContext {
-  const RuleQuery& query;
+  const RuleQuery& query;  // of templates
   const SeriesSink& series;
   const Labels& external_labels;
   const std::string& external_url;
@@ -55,7 +55,7 @@ struct GroupResult {
 /// query. Source of the semantics: prometheus/rules/group.go.
 class Group {
  public:
-  explicit Group(RuleGroup group);
+  Group(RuleGroup group, const MakeRuleQuestions& questions);
 
   /// The latest slot at or before `now`: slots are `interval` apart, shifted by a hash of file and
   /// name, so that groups don't start together and a restart changes nothing.
@@ -82,6 +82,8 @@ class Group {
 
  private:
   struct Entry {
+    std::string source;  // of its series
+    std::size_t question;
     std::variant<RecordingRule, AlertingRule> rule;
     std::vector<std::shared_ptr<const Labels>> series{};  // of the last evaluation that was well
     std::string last_error{};
@@ -100,6 +102,7 @@ class Group {
   Millis interval_;
   Millis query_offset_;
   int limit_;
+  std::unique_ptr<RuleQuestions> questions_;
   // What the evaluating thread alone changes and others read. Held for no query and no writing.
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;

@@ -1,6 +1,5 @@
 #include "alerts/rules/query.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace tierwatch {
@@ -18,15 +17,47 @@ RuleQuery MakeRuleQuery(const promql::Engine& engine, const series::Queryable& s
       };
 }
 
-ResultShape::ResultShape(const promql::Vector& result) {
-  labels_.reserve(result.size());
-  for (const promql::VectorSample& sample : result) labels_.push_back(sample.labels);
+namespace {
+
+class StandingQuestions final : public RuleQuestions {
+ public:
+  StandingQuestions(const promql::Engine& engine, const series::Queryable& storage,
+                    const Clock& clock, Millis timeout, std::set<std::string> written)
+      : standing_(engine.options(), storage, std::move(written)),
+        clock_(clock),
+        timeout_(timeout) {}
+
+  std::size_t Add(promql::ExprPtr expr) override { return standing_.Add(std::move(expr)); }
+  void NewRound() override { standing_.NewRound(); }
+  Result<promql::Elements> Ask(std::size_t question, TimestampMs time) override {
+    return standing_.Ask(question, time, After(clock_, timeout_));
+  }
+
+ private:
+  promql::Standing standing_;
+  const Clock& clock_;
+  const Millis timeout_;
+};
+
+}  // namespace
+
+MakeRuleQuestions AskStanding(const promql::Engine& engine, const series::Queryable& storage,
+                              const Clock& clock, Millis timeout) {
+  return [&engine, &storage, &clock, timeout](std::set<std::string> written) {
+    return std::make_unique<StandingQuestions>(engine, storage, clock, timeout, std::move(written));
+  };
 }
 
-bool ResultShape::Fits(const promql::Vector& result) const {
-  return std::equal(
-      labels_.begin(), labels_.end(), result.begin(), result.end(),
-      [](const Labels& labels, const promql::VectorSample& s) { return labels == s.labels; });
+SeriesSink WriteTo(series::Store& store) {
+  return [&store](const std::string& source, const std::vector<OutputSample>& samples) {
+    std::vector<series::Sample> taken;
+    taken.reserve(samples.size());
+    for (const OutputSample& sample : samples) {
+      taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker()),
+                       sample.histogram});
+    }
+    store.Append(source, taken);
+  };
 }
 
 }  // namespace tierwatch

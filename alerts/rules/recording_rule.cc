@@ -2,41 +2,36 @@
 
 #include <fmt/format.h>
 
-#include <unordered_set>
-
 namespace tierwatch {
 
-Result<std::vector<std::shared_ptr<const Labels>>> RecordingRule::Name(
-    const promql::Vector& result) const {
-  std::vector<std::shared_ptr<const Labels>> series;
-  std::unordered_set<Labels, LabelsHash> seen;
-  for (const promql::VectorSample& sample : result) {
-    Labels labels = sample.labels;
-    labels.Set(kMetricName, rule_.name);
-    for (const TemplatedText& label : rule_.labels) labels.Set(label.name, label.text.text());
-    if (!seen.insert(labels).second) {
-      return Error{"vector contains metrics with the same labelset after applying rule labels"};
-    }
-    series.push_back(std::make_shared<const Labels>(std::move(labels)));
-  }
-  return series;
+void RecordingRule::Name(std::size_t i) {
+  Labels labels = frame_->LabelsOf(i);
+  labels.Set(kMetricName, rule_.name);
+  for (const TemplatedText& label : rule_.labels) labels.Set(label.name, label.text.text());
+  series_[i].last_taken = &taken_[labels];
+  series_[i].labels = std::make_shared<const Labels>(std::move(labels));
 }
 
-Result<RuleOutput> RecordingRule::Take(const promql::Vector& result, TimestampMs time, int limit) {
-  if (!shape_.Fits(result)) {
-    Result<std::vector<std::shared_ptr<const Labels>>> series = Name(result);
-    if (!series.ok()) return std::move(series).error();
-    series_ = std::move(*series);
-    shape_ = ResultShape(result);
+Result<RuleOutput> RecordingRule::Take(const promql::Elements& elements, TimestampMs time,
+                                       int limit) {
+  if (frame_ != elements.frame) {
+    taken_.clear();
+    series_.assign(elements.frame->size(), {});
+    frame_ = elements.frame;
   }
-  if (limit > 0 && result.size() > static_cast<std::size_t>(limit)) {
-    return Error{fmt::format("exceeded limit of {} with {} series", limit, result.size()),
-                 Reason::kLimit};
-  }
+  ++number_;
   RuleOutput output;
-  output.samples.reserve(result.size());
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    output.samples.push_back({series_[i], time, result[i].value});
+  for (std::size_t i = 0; i < elements.values.size(); ++i) {
+    if (!elements.Has(i)) continue;
+    if (!series_[i].labels) Name(i);
+    if (std::exchange(*series_[i].last_taken, number_) == number_)
+      return Error{"vector contains metrics with the same labelset after applying rule labels"};
+    output.samples.push_back({series_[i].labels, time, elements.values[i],
+                              elements.histograms.empty() ? nullptr : elements.histograms[i]});
+  }
+  if (limit > 0 && output.samples.size() > static_cast<std::size_t>(limit)) {
+    return Error{fmt::format("exceeded limit of {} with {} series", limit, output.samples.size()),
+                 Reason::kLimit};
   }
   return output;
 }

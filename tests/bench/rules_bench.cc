@@ -26,6 +26,7 @@
 #include "exporter/text_format.h"
 #include "tests/bench/workload.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/vector_questions.h"
 
 namespace tierwatch {
 namespace {
@@ -68,11 +69,11 @@ void Say(std::string_view name, double value) { fmt::print("{} {}\n", name, valu
 class Bench {
  public:
   Bench(const Options& options, const Clock& clock)
-      : Bench(options, clock, MakeRuleQuery(engine, store),
-              [this](const std::vector<OutputSample>& samples) { Record(samples); }) {}
-  Bench(const Options& options, const Clock& clock, RuleQuery query, SeriesSink sink)
+      : Bench(options, clock, AskStanding(engine, store, clock), WriteTo(store)) {}
+  Bench(const Options& options, const Clock& clock, MakeRuleQuestions questions, SeriesSink sink)
       : evaluator(Rules(options.at("rules")), {},
-                  {.query = std::move(query),
+                  {.questions = std::move(questions),
+                   .query = MakeRuleQuery(engine, store),
                    .series = std::move(sink),
                    .alerts = [this](const std::vector<Alert>& alerts) { sent += alerts.size(); },
                    .clock = clock,
@@ -106,14 +107,6 @@ class Bench {
     auto groups = ReadRules(text.str(), path, {}, {}, diagnostics);
     if (!diagnostics.empty()) fmt::print(stderr, "{}\n", diagnostics.ToString());
     return groups;
-  }
-  void Record(const std::vector<OutputSample>& samples) {
-    std::vector<series::Sample> taken;
-    taken.reserve(samples.size());
-    for (const OutputSample& sample : samples) {
-      taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
-    }
-    store.Append("rules", taken);
   }
   double Failures() const {
     double failed = 0;
@@ -319,7 +312,8 @@ int RunLayer(const Options& options) {
     answering += std::chrono::duration<double>(Ticks::now() - begin).count();
     return copy;
   };
-  Bench bench(options, clock, query, [](const std::vector<OutputSample>&) {});
+  Bench bench(options, clock, VectorQuestions::Make(query),
+              [](const std::string&, const std::vector<OutputSample>&) {});
   double rules = 0;
   for (const GroupStatus& group : bench.evaluator.Groups()) {
     rules += static_cast<double>(group.rules.size());

@@ -75,13 +75,6 @@ TEST(RulesOverTheStore, EachRuleSeesWhatTheOnesBeforeItWrote) {
   series::Store store;
   const promql::Engine engine;
   std::vector<Alert> told;
-  const SeriesSink record = [&](const std::vector<OutputSample>& samples) {
-    std::vector<series::Sample> taken;
-    for (const OutputSample& sample : samples) {
-      taken.push_back({*sample.labels, sample.time, sample.value.value_or(series::StaleMarker())});
-    }
-    store.Append("rules", taken);
-  };
   RuleEvaluator evaluator(Rules(R"(
 groups:
   - name: chain
@@ -91,8 +84,9 @@ groups:
       - {record: alerts_by_state, expr: count by (alertstate) (ALERTS)}
 )"),
                           {},
-                          {.query = MakeRuleQuery(engine, store),
-                           .series = record,
+                          {.questions = AskStanding(engine, store, clock),
+                           .query = MakeRuleQuery(engine, store),
+                           .series = WriteTo(store),
                            .alerts = [&](std::vector<Alert> alerts) { told = std::move(alerts); },
                            .clock = clock,
                            .logger = *logger,

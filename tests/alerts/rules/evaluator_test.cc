@@ -8,6 +8,7 @@
 
 #include "alerts/rules/rule_file.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/vector_questions.h"
 
 namespace tierwatch {
 namespace {
@@ -32,13 +33,16 @@ class Bench {
   }
 
   EvaluatorParts Parts() {
-    return {[this](const promql::ExprPtr& expr, TimestampMs time) -> Result<promql::Vector> {
-              asked.push_back(time);
-              const auto found = answers.find(promql::Print(*expr));
-              if (found == answers.end()) return promql::Vector{};
-              return found->second;
-            },
-            [this](const std::vector<OutputSample>& samples) {
+    const RuleQuery answer = [this](const promql::ExprPtr& expr,
+                                    TimestampMs time) -> Result<promql::Vector> {
+      asked.push_back(time);
+      const auto found = answers.find(promql::Print(*expr));
+      if (found == answers.end()) return promql::Vector{};
+      return found->second;
+    };
+    return {VectorQuestions::Make(answer),
+            answer,
+            [this](const std::string&, const std::vector<OutputSample>& samples) {
               for (const OutputSample& sample : samples) {
                 series[sample.labels->ToString()] =
                     sample.value ? std::to_string(static_cast<int>(*sample.value)) : "stale";
@@ -353,7 +357,8 @@ TEST(Recording, WritesAtTheOffsetAndEndsWhatVanished) {
 
 TEST(Slots, AreAlignedAndMissedOnesAreCounted) {
   Bench bench("groups: [{name: g, interval: 60s, rules: [{record: r, expr: up}]}]");
-  const Group group(Bench::Read("groups: [{name: g, interval: 60s, rules: []}]")[0]);
+  const Group group(Bench::Read("groups: [{name: g, interval: 60s, rules: []}]")[0],
+                    VectorQuestions::Make({}));
   const TimestampMs first = group.SlotAt(kStart) + 60'000;
   EXPECT_GT(first, kStart);
   EXPECT_EQ(bench.evaluator.RunDue(), bench.clock.Steady() + Millis{first - kStart});

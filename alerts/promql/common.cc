@@ -4,31 +4,32 @@
 
 namespace tierwatch::promql {
 
-CommonParts::State& CommonParts::At(const Expr& expr) {
+CommonParts::Part& CommonParts::At(const Expr& expr) {
   const auto id = static_cast<std::size_t>(expr.id);
-  if (id >= states_.size()) states_.resize(id + 1);
-  return states_[id];
+  if (id >= parts_.size()) parts_.resize(id + 1);
+  return parts_[id];
 }
 
 ExprPtr CommonParts::Same(ExprPtr node, const std::string& text) {
-  const auto [known, fresh] = parts_.try_emplace(text, std::move(node));
-  ++At(*known->second).uses;
-  return known->second;
+  const ExprPtr known = nodes_by_text_.try_emplace(text, std::move(node)).first->second;
+  Part& part = At(*known);
+  part.repeated = std::exchange(part.used, true);
+  return known;
 }
 
-const Value* CommonParts::Find(const Expr& expr, const Steps& steps) const {
-  const auto id = static_cast<std::size_t>(expr.id);
-  if (id >= states_.size()) return nullptr;
-  const State& state = states_[id];
-  return state.round == round_ && state.steps == steps ? &state.value : nullptr;
+const Value* CommonParts::FindValue(std::size_t id, const Steps& steps) const {
+  const auto kept = values_.find(id);
+  if (kept == values_.end()) return nullptr;
+  return kept->second.round == round_ && kept->second.steps == steps ? &kept->second.value
+                                                                     : nullptr;
 }
 
 void CommonParts::Keep(const Expr& expr, const Steps& steps, const Value& value) {
-  State& state = At(expr);
-  if (state.uses < 2 || state.excluded) return;
-  state.round = round_;
-  state.steps = steps;
-  state.value = value;
+  if (!At(expr).common()) return;
+  Kept& kept = values_[static_cast<std::size_t>(expr.id)];
+  kept.round = round_;
+  kept.steps = steps;
+  kept.value = value;
 }
 
 }  // namespace tierwatch::promql

@@ -158,6 +158,7 @@ Result<StepVector> Evaluator::DropNames(const Expr& expr, StepVector vector) {
 }
 
 Result<StepVector> Evaluator::Finish(const Expr& expr, StepVector vector) {
+  if (vector.frame->distinct() && !vector.frame->DropsAnyName()) return vector;
   Relabelling& memo = MemoOf<Relabelling>(expr, Memos::kFinish);
   if (memo.input != vector.frame) {
     DropMetadata(vector.frame, memo, [&](std::size_t i) { return vector.frame->DropsName(i); });

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <set>
 #include <utility>
 
 namespace tierwatch {
@@ -59,10 +60,7 @@ AlertingRule::AlertingRule(Rule rule)
       annotations_input_(InputOf(rule_.annotations)) {}
 
 // Which alert the element is.
-void AlertingRule::Identify(std::size_t i, double value, const RuleContext& context) {
-  Element& element = elements_[i];
-  element = Element();
-  element.labels = frame_->LabelsOf(i);
+void AlertingRule::Identify(Element& element, double value, const RuleContext& context) {
   Labels labels = element.labels;
   labels.Remove(kMetricName);
   element.failed_labels = Expander(element.labels, value, context).Expand(rule_.labels, labels);
@@ -70,23 +68,59 @@ void AlertingRule::Identify(std::size_t i, double value, const RuleContext& cont
   const auto [at, fresh] = active_.try_emplace(labels);
   if (fresh) at->second.alert.labels = std::move(labels);
   element.active = &at->second;
+  element.annotated = false;
+}
+
+// Finds the known elements again in a new frame: most of them are there.
+void AlertingRule::TakeFrame(const series::FramePtr& frame) {
+  std::vector<std::uint32_t> known(frame->size());
+  if (frame_ && frame_->symbols() == frame->symbols() && !elements_.empty()) {
+    series::FrameBuilder index(frame->symbols());
+    for (const Element& element : elements_) index.Insert((*frame_)[element.place]);
+    std::vector<Element> kept;
+    for (std::size_t i = 0; i < frame->size(); ++i) {
+      const std::optional<std::size_t> at = index.Find((*frame)[i]);
+      if (!at) continue;
+      kept.push_back(std::move(elements_[*at]));
+      kept.back().place = i;
+      known[i] = static_cast<std::uint32_t>(kept.size());
+    }
+    elements_ = std::move(kept);
+  } else {
+    elements_.clear();
+  }
+  known_ = std::move(known);
+  frame_ = frame;
+  ForgetInactive();
+}
+
+AlertingRule::Element& AlertingRule::ElementAt(std::size_t i, double value,
+                                               const RuleContext& context) {
+  if (known_[i] != 0) {
+    Element& element = elements_[known_[i] - 1];
+    if (labels_input_ != TemplateInput::kLabels) Identify(element, value, context);
+    return element;
+  }
+  Element& element = elements_.emplace_back();
+  known_[i] = static_cast<std::uint32_t>(elements_.size());
+  element.place = i;
+  element.labels = frame_->LabelsOf(i);
+  Identify(element, value, context);
+  return element;
 }
 
 // Which alerts those elements are that have a value. No alert is changed, so that a failure changes
 // nothing.
 std::optional<Error> AlertingRule::Identify(const promql::Elements& elements,
                                             const RuleContext& context) {
-  if (frame_ != elements.frame) {
-    ForgetElements();
-    elements_.resize(elements.frame->size());
-    frame_ = elements.frame;
-  }
+  if (frame_ != elements.frame) TakeFrame(elements.frame);
   ++number_;
-  for (std::size_t i = 0; i < elements_.size(); ++i) {
+  present_.clear();
+  for (std::size_t i = 0; i < elements.values.size(); ++i) {
     if (!elements.Has(i)) continue;
-    if (elements_[i].active == nullptr || labels_input_ != TemplateInput::kLabels)
-      Identify(i, elements.values[i], context);
-    if (std::exchange(elements_[i].active->taken, number_) != number_) continue;
+    Active& active = *ElementAt(i, elements.values[i], context).active;
+    present_.push_back(known_[i] - 1);
+    if (std::exchange(active.taken, number_) != number_) continue;
     ForgetElements();
     return Error{"vector contains metrics with the same labelset after applying alert labels"};
   }
@@ -165,10 +199,10 @@ Result<RuleOutput> AlertingRule::Take(const promql::Elements& elements,
                                       const RuleContext& context) {
   if (auto error = Identify(elements, context)) return *std::move(error);
   RuleOutput output;
-  for (std::size_t i = 0; i < elements_.size(); ++i) {
-    if (!elements.Has(i)) continue;
-    Update(elements_[i], elements.values[i], context);
-    output.template_failures += elements_[i].failed_labels + elements_[i].failed_annotations;
+  for (const std::uint32_t i : present_) {
+    Element& element = elements_[i];
+    Update(element, elements.values[element.place], context);
+    output.template_failures += element.failed_labels + element.failed_annotations;
   }
   for (auto& [labels, active] : active_) {
     if (active.alert.state == AlertState::kInactive) continue;
@@ -192,6 +226,14 @@ Result<RuleOutput> AlertingRule::Take(const promql::Elements& elements,
 void AlertingRule::ForgetElements() {
   frame_ = nullptr;
   elements_.clear();
+  known_.clear();
+  ForgetInactive();
+}
+
+// Alerts that are none any more are kept as long as elements point there.
+void AlertingRule::ForgetInactive() {
+  std::set<const Active*> wanted;
+  for (const Element& element : elements_) wanted.insert(element.active);
   std::erase_if(active_,
                 [](const auto& item) { return item.second.alert.state == AlertState::kInactive; });
 }

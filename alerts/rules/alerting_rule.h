@@ -69,22 +69,26 @@ class AlertingRule {
   };
   using AlertMap = std::map<Labels, Active>;
 
-  // An element of the frame: which alert it is, once it had a value, and what templates made of it.
+  // An element of the frame that had a value: which alert it is, and what templates made of it.
   struct Element {
+    std::size_t place = 0;            // in the frame
     Labels labels;                    // as the expression gave them
     std::uint64_t failed_labels = 0;  // templates that failed
-    Active* active = nullptr;         // in active_; null until then
+    Active* active = nullptr;         // in active_
     std::uint64_t failed_annotations = 0;
     double annotated_value = 0;
     bool annotated = false;
   };
 
   std::optional<Error> Identify(const promql::Elements& elements, const RuleContext& context);
-  void Identify(std::size_t i, double value, const RuleContext& context);
+  void Identify(Element& element, double value, const RuleContext& context);
+  void TakeFrame(const series::FramePtr& frame);
+  Element& ElementAt(std::size_t i, double value, const RuleContext& context);
   void Update(Element& element, double value, const RuleContext& context) const;
   void Annotate(Element& element, double value, const RuleContext& context) const;
   static void AppendSeries(Active& active, TimestampMs time, std::vector<OutputSample>& samples);
   void ForgetElements();
+  void ForgetInactive();
   /// False where the alert is to be forgotten.
   bool Advance(Active& active, TimestampMs now) const;
 
@@ -92,9 +96,11 @@ class AlertingRule {
   TemplateInput labels_input_;       // of all labels' templates
   TemplateInput annotations_input_;  // of all annotations' templates
   AlertMap active_;
-  series::FramePtr frame_;         // of the last elements
-  std::vector<Element> elements_;  // by element of the frame
-  std::uint64_t number_ = 0;       // of the Take under way
+  series::FramePtr frame_;              // of the last elements
+  std::vector<std::uint32_t> known_;    // by place in the frame: the index in elements_, plus 1
+  std::vector<Element> elements_;       // few: most expressions filter
+  std::vector<std::uint32_t> present_;  // those of the Take under way, in elements_
+  std::uint64_t number_ = 0;            // of the Take under way
 };
 
 }  // namespace tierwatch

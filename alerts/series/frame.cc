@@ -88,8 +88,20 @@ std::pair<std::size_t, bool> FrameBuilder::Insert(LabelPairs labels, bool drops_
   return {fresh, true};
 }
 
+std::optional<std::size_t> FrameBuilder::Find(LabelPairs labels) const {
+  if (slots_.empty()) return std::nullopt;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = HashOf(labels) & mask; slots_[at] != 0; at = (at + 1) & mask) {
+    const std::size_t known = slots_[at] - 1;
+    if (std::ranges::equal((*frame_)[known], labels)) return known;
+  }
+  return std::nullopt;
+}
+
 FramePtr FrameBuilder::Finish(bool distinct) {
   frame_->distinct_ = distinct || !slots_.empty() || frame_->size() < 2;
+  frame_->drops_any_ =
+      std::ranges::any_of(frame_->drops_, [](std::uint8_t drops) { return drops != 0; });
   return std::move(frame_);
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,7 @@ class Frame {
   const std::shared_ptr<Symbols>& symbols() const { return symbols_; }
   /// True where all label sets are known to differ.
   bool distinct() const { return distinct_; }
+  bool DropsAnyName() const { return drops_any_; }
   std::size_t bytes() const {
     return sizeof *this + pairs_.capacity() * sizeof(LabelPair) +
            ends_.capacity() * sizeof(std::uint32_t) + drops_.capacity();
@@ -67,6 +69,7 @@ class Frame {
   std::vector<std::uint32_t> ends_;  // by series, in pairs_
   std::vector<std::uint8_t> drops_;
   bool distinct_ = false;
+  bool drops_any_ = false;
 };
 using FramePtr = std::shared_ptr<const Frame>;
 
@@ -80,6 +83,8 @@ class FrameBuilder {
   /// The index of an equal label set that was inserted before, else that of a new one, and whether
   /// it is new. Not to be mixed with Add.
   std::pair<std::size_t, bool> Insert(LabelPairs labels, bool drops_name = false);
+  /// The index of an equal label set that was inserted before.
+  std::optional<std::size_t> Find(LabelPairs labels) const;
   void SetDropsName(std::size_t i, bool drops) { frame_->drops_[i] = drops ? 1 : 0; }
   std::size_t size() const { return frame_->size(); }
   const Frame& frame() const { return *frame_; }

@@ -279,6 +279,8 @@ int RunReplay(const Options& options) {
   const series::StoreStats full = replay.bench.store.Stats();
   Say("bytes_per_sample", static_cast<double>(full.bytes - first.bytes) /
                               static_cast<double>(full.samples - first.samples));
+  Say("packed_bytes_per_sample",
+      static_cast<double>(full.sealed_bytes) / static_cast<double>(full.sealed_samples));
   replay.Round();
   const double round = replay.SteadyRound(last, rounds);
   Say("cpu_s_round", round);

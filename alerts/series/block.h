@@ -56,6 +56,9 @@ struct BlockLayout {
 };
 using BlockLayoutPtr = std::shared_ptr<const BlockLayout>;
 
+/// All rows that are shown, packed.
+std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout);
+
 /// Anyone may call layout() and bytes() at any time. All else is the writer's: whoever holds the
 /// lock of the source.
 class Block {

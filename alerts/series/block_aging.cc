@@ -18,7 +18,7 @@ constexpr std::size_t kSealedRows = 128;
 constexpr std::size_t kMaxSmall = 8;
 
 std::uint32_t CountOf(const TailChunk& chunk) {
-  return chunk.count.load(std::memory_order_relaxed);
+  return chunk.count.load(std::memory_order_acquire);
 }
 
 // The oldest chunk of the tail isn't needed for windows that end now.
@@ -86,6 +86,18 @@ void Merge(std::vector<SealedChunkPtr>& sealed, bool at_once) {
 }
 
 }  // namespace
+
+std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout) {
+  std::vector<SealedChunkPtr> packed = layout.sealed;
+  for (const auto& chunk : layout.tail) {
+    if (CountOf(*chunk) > 0) packed.push_back(Sealed(*chunk));
+  }
+  Merge(packed, true);
+  std::erase_if(packed, [&](const SealedChunkPtr& chunk) {
+    return chunk->about().last_time < layout.horizon;
+  });
+  return packed;
+}
 
 void Block::Settle(bool all) {
   const BlockLayoutPtr now = layout();

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <functional>
 
 #include "alerts/series/queryable.h"
 
@@ -66,24 +67,31 @@ SealedChunkPtr SealedChunk::Restore(SealedRows about, std::vector<std::uint32_t>
   chunk->ends_ = std::move(ends);
   chunk->packed_ = std::move(packed);
   chunk->Finish();
-  // What is unpacked without a fault now always will be.
+  return chunk->IsSound() ? chunk : nullptr;
+}
+
+// What is unpacked without a fault now always will be.
+bool SealedChunk::IsSound() const {
   Values buffer;
-  const std::span<double> values(buffer.data(), about.rows);
-  for (std::size_t i = 0; i < chunk->ends_.size(); ++i) {
-    if (!Unpack(chunk->Run(i), values)) return nullptr;
-    if (i >= kFirstColumn) continue;
-    for (std::size_t row = 0; row < values.size(); ++row) {
-      const bool whole = values[row] > -0x1p53 && values[row] < 0x1p53;
-      if (!whole || (i == 1 && values[row] < 0)) return nullptr;
-      if (row > 0 && (i == 0 ? values[row] <= values[row - 1] : values[row] < values[row - 1]))
-        return nullptr;
-    }
-    if (i == 0 && (static_cast<TimestampMs>(values.front()) != about.first_time ||
-                   static_cast<TimestampMs>(values.back()) != about.last_time)) {
-      return nullptr;
-    }
+  const std::span<double> values(buffer.data(), about_.rows);
+  const auto whole = [](double value) { return value > -0x1p53 && value < 0x1p53; };
+  if (!Unpack(Run(0), values) || !std::ranges::all_of(values, whole) ||
+      std::ranges::adjacent_find(values, std::greater_equal<>()) != values.end() ||
+      static_cast<TimestampMs>(values.front()) != about_.first_time ||
+      static_cast<TimestampMs>(values.back()) != about_.last_time) {
+    return false;
   }
-  return chunk;
+  if (!Unpack(Run(1), values) || !std::ranges::all_of(values, whole) ||
+      !std::is_sorted(values.begin(), values.end()) || values.front() < 0 ||
+      static_cast<std::uint64_t>(values.back()) != about_.last_commit) {
+    return false;
+  }
+  std::uint64_t samples = 0;
+  for (std::size_t column = 0; column < width(); ++column) {
+    if (!Unpack(Packed(column), values)) return false;
+    samples += values.size() - std::ranges::count_if(values, IsGap);
+  }
+  return samples == about_.samples;
 }
 
 SealedChunkPtr SealedChunk::Pick(std::span<const std::uint32_t> columns) const {

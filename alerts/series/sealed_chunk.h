@@ -67,6 +67,7 @@ class SealedChunk {
   }
   void PutRun(std::span<const double> values);
   void Finish();
+  bool IsSound() const;
 
   SealedRows about_;
   std::vector<std::uint32_t> ends_;   // of the runs in packed_

@@ -61,7 +61,7 @@ void Store::Append(const Batch& batch) {
     return;
   }
   if (!source->shaped || shape != source->shape) {
-    const std::shared_lock symbols(symbols_mutex_);
+    const Gate::Pass pass = symbols_gate_.Enter();
     const LabelSets sets = SeriesOf(batch, options_.self_labels, *symbols_);
     SetRoutes(*source, {sets, {}, batch.time, true, options_.max_series}, table_, table_mutex_);
     source->shape = shape;
@@ -82,7 +82,7 @@ void Store::Append(std::string_view name, std::span<const Sample> samples) {
   const Shape shape = TakeValues(samples, values);
   std::ranges::transform(values, values.begin(), Kept);
   if (!source->shaped || shape != source->shape || time <= source->time) {
-    const std::shared_lock symbols(symbols_mutex_);
+    const Gate::Pass pass = symbols_gate_.Enter();
     const LabelSets sets = SeriesOf(samples, *symbols_);
     std::vector<bool> loose;
     for (const Sample& sample : samples) loose.push_back(!IsPlain(sample));
@@ -100,7 +100,7 @@ void Store::AppendLoose(std::span<const Sample> samples) {
   std::vector<double> values;
   for (const Sample& sample : samples) values.push_back(Kept(sample.value));
   {
-    const std::shared_lock symbols(symbols_mutex_);
+    const Gate::Pass pass = symbols_gate_.Enter();
     const LabelSets sets = SeriesOf(samples, *symbols_);
     SetRoutes(passing,
               {sets, std::vector<bool>(samples.size(), true), samples[0].time, false,

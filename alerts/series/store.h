@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerts/series/gate.h"
 #include "alerts/series/queryable.h"
 #include "alerts/series/sample.h"
 #include "alerts/series/series_table.h"
@@ -24,6 +26,10 @@
 #include "base/batch.h"
 
 namespace tierwatch::series {
+
+class SnapshotWriter;
+struct BlockImage;
+struct ColumnImage;
 
 struct StoreOptions {
   Labels self_labels;           // added to every series of a batch where absent
@@ -70,6 +76,15 @@ class Store final : public Queryable {
   /// minute or so.
   void Prune(TimestampMs now);
 
+  /// Writes all samples to a file, at once or not at all; the store goes on working meanwhile.
+  Result<void> WriteSnapshot(const std::string& path) const;
+  /// Takes what a snapshot kept, so that each source goes on with its series. To be called before
+  /// anything is appended. No file is no error. One that is damaged or no snapshot is renamed to
+  /// `path`.damaged, and nothing is taken of it.
+  Result<void> ReadSnapshot(const std::string& path);
+  /// Likewise from an open file, which stays where it is.
+  Result<void> ReadSnapshot(std::FILE* file);
+
   std::unique_ptr<View> Open(Interrupt interrupt = {}) const override;
 
   /// Label sets of the series that match any of `sets` (all series where there is none) and have a
@@ -94,6 +109,11 @@ class Store final : public Queryable {
   void AppendLoose(std::span<const Sample> samples);
   std::uint64_t CommitLoose(const Source& source, const Values& values, std::uint64_t commit);
 
+  void PutBlocks(const std::string& key, Source& source, SnapshotWriter& writer) const;
+  void PutColumns(SnapshotWriter& writer) const;
+  void Restore(BlockImage& image);
+  void Restore(const ColumnImage& image, std::uint64_t commit);
+
   std::vector<std::shared_ptr<Source>> Sources() const;
   std::uint64_t DropBefore(TimestampMs horizon);
   void DropRows(Source& source, TimestampMs horizon, std::uint64_t& dropped);
@@ -104,8 +124,8 @@ class Store final : public Queryable {
   void RenewSymbols();
 
   const StoreOptions options_;
-  // Held shared by views and by whoever numbers texts; exclusively, if nobody does, to number anew.
-  mutable std::shared_mutex symbols_mutex_;
+  // Views and whoever numbers texts are inside; while nobody is, texts may be numbered anew.
+  mutable Gate symbols_gate_;
   std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
   // A source's lock is taken before any of these, and none of them is held over I/O.
   mutable std::mutex sources_mutex_;

@@ -174,14 +174,15 @@ void Store::Prune(TimestampMs now) {
 
 // Texts are numbered anew where most of them belong to no series any more and nobody holds numbers.
 void Store::RenewSymbols() {
-  const std::unique_lock lock(symbols_mutex_, std::try_to_lock);
-  if (!lock || symbols_->bytes() < kMuchText) return;
-  const std::unique_lock table_lock(table_mutex_);
-  if (symbols_->size() < 2 * (table_.index().labels() + table_.index().Names().size())) return;
+  const std::unique_lock lock(table_mutex_);
+  const std::size_t used = table_.index().labels() + table_.index().Names().size();
+  if (symbols_->bytes() < kMuchText || symbols_->size() < 2 * used) return;
+  if (!symbols_gate_.TryClose()) return;
   auto fresh = std::make_shared<Symbols>();
   table_.Change();
   table_.Renumber([&](Symbol symbol) { return fresh->Intern(symbols_->Text(symbol)); });
   symbols_ = std::move(fresh);
+  symbols_gate_.Open();
 }
 
 }  // namespace tierwatch::series

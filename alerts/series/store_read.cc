@@ -7,8 +7,8 @@
 namespace tierwatch::series {
 
 std::unique_ptr<View> Store::Open(Interrupt interrupt) const {
-  std::shared_lock symbols(symbols_mutex_);
-  return std::make_unique<StoreView>(std::move(symbols), symbols_, table_, table_mutex_,
+  Gate::Pass pass = symbols_gate_.Enter();
+  return std::make_unique<StoreView>(std::move(pass), symbols_, table_, table_mutex_,
                                      committed_.load(std::memory_order_acquire),
                                      std::move(interrupt));
 }
@@ -44,13 +44,13 @@ std::vector<std::string> Spelled(const Symbols& symbols, std::span<const Symbol>
 }  // namespace
 
 std::vector<std::string> Store::LabelNames() const {
-  const std::shared_lock symbols(symbols_mutex_);
+  const Gate::Pass pass = symbols_gate_.Enter();
   const std::shared_lock lock(table_mutex_);
   return Spelled(*symbols_, table_.index().Names());
 }
 
 std::vector<std::string> Store::LabelValues(std::string_view name) const {
-  const std::shared_lock symbols(symbols_mutex_);
+  const Gate::Pass pass = symbols_gate_.Enter();
   const std::shared_lock lock(table_mutex_);
   const std::optional<Symbol> known = symbols_->Find(name);
   return known ? Spelled(*symbols_, table_.index().Values(*known)) : std::vector<std::string>();
@@ -58,7 +58,7 @@ std::vector<std::string> Store::LabelValues(std::string_view name) const {
 
 StoreStats Store::Stats() const {
   StoreStats stats;
-  const std::shared_lock symbols(symbols_mutex_);
+  const Gate::Pass pass = symbols_gate_.Enter();
   const std::shared_lock lock(table_mutex_);
   for (std::uint32_t number = 0; number < table_.block_limit(); ++number) {
     const std::shared_ptr<Block>& block = table_.block(number);

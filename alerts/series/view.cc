@@ -48,10 +48,9 @@ void Add(const SeriesTable& table, const Found& found, FoundList& list) {
 
 }  // namespace
 
-StoreView::StoreView(std::shared_lock<std::shared_mutex> symbols_lock,
-                     std::shared_ptr<Symbols> symbols, const SeriesTable& table,
+StoreView::StoreView(Gate::Pass pass, std::shared_ptr<Symbols> symbols, const SeriesTable& table,
                      std::shared_mutex& mutex, std::uint64_t commit, Interrupt interrupt)
-    : symbols_lock_(std::move(symbols_lock)),
+    : pass_(std::move(pass)),
       symbols_(std::move(symbols)),
       table_(table),
       mutex_(mutex),

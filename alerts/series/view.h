@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "alerts/series/found_list.h"
+#include "alerts/series/gate.h"
 #include "alerts/series/queryable.h"
 #include "alerts/series/series_table.h"
 
@@ -14,10 +15,9 @@ namespace tierwatch::series {
 
 class StoreView final : public View {
  public:
-  /// `symbols_lock` keeps the numbers of texts as they are; `mutex` is that of the table.
-  StoreView(std::shared_lock<std::shared_mutex> symbols_lock, std::shared_ptr<Symbols> symbols,
-            const SeriesTable& table, std::shared_mutex& mutex, std::uint64_t commit,
-            Interrupt interrupt);
+  /// `pass` keeps the numbers of texts as they are; `mutex` is that of the table.
+  StoreView(Gate::Pass pass, std::shared_ptr<Symbols> symbols, const SeriesTable& table,
+            std::shared_mutex& mutex, std::uint64_t commit, Interrupt interrupt);
 
   const std::shared_ptr<Symbols>& symbols() const override { return symbols_; }
   Result<SeriesListPtr> Find(std::span<const Matcher> matchers, const TimeRange* within,
@@ -29,7 +29,7 @@ class StoreView final : public View {
   std::shared_ptr<FoundList> ListOf(std::span<const SeriesId> ids, bool all,
                                     const TimeRange* within) const;
 
-  std::shared_lock<std::shared_mutex> symbols_lock_;
+  Gate::Pass pass_;
   std::shared_ptr<Symbols> symbols_;
   const SeriesTable& table_;
   std::shared_mutex& mutex_;

@@ -200,7 +200,7 @@ class Model {
 TEST(StoreModel, IsWhatTheStoreIs) {
   for (unsigned seed = 1; seed <= 3; ++seed) {
     Model model(seed);
-    for (int step = 0; step < 1200 && !::testing::Test::HasFailure(); ++step) {
+    for (int step = 0; step < 600 && !::testing::Test::HasFailure(); ++step) {
       model.Step();
       if (step % 10 == 0) model.Check();
     }

@@ -1,6 +1,7 @@
 #include "alerts/series/snapshot_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 
 namespace tierwatch::series {
 namespace {
@@ -26,15 +28,14 @@ std::uint32_t Checksum(const Head& head, std::span<const std::uint8_t> content) 
   return static_cast<std::uint32_t>(sum);
 }
 
-Error System(const std::string& what, const std::string& path) {
-  return Error{what + " " + path + ": " + std::strerror(errno)};
+Error System(std::string_view what, std::string_view path) {
+  return Error{fmt::format("{} {}: {}", what, path, std::strerror(errno))};
 }
 
 // A file that was renamed is on the disk when its folder is.
 bool SyncFolderOf(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return false;
   const bool synced = fsync(fd) == 0;
   close(fd);

@@ -22,11 +22,10 @@ class BitWriter {
     assert(width <= 56 && value >> width == 0);
     pending_ |= value << used_;
     used_ += width;
-    while (used_ >= 8) {
-      out_.push_back(static_cast<std::uint8_t>(pending_));
-      pending_ >>= 8;
-      used_ -= 8;
-    }
+    if (used_ < 64) return;
+    PutPending(8);
+    used_ -= 64;
+    pending_ = used_ == 0 ? 0 : value >> (width - used_);
   }
   void PutWide(std::uint64_t value, unsigned width) {
     if (width > 32) {
@@ -38,11 +37,17 @@ class BitWriter {
   }
   /// Fills the last byte with zeros.
   void Finish() {
-    if (used_ > 0) out_.push_back(static_cast<std::uint8_t>(pending_));
+    PutPending((used_ + 7) / 8);
     pending_ = used_ = 0;
   }
 
  private:
+  void PutPending(std::size_t bytes) {
+    const std::size_t end = out_.size();
+    out_.resize(end + bytes);
+    if (bytes > 0) std::memcpy(out_.data() + end, &pending_, bytes);
+  }
+
   std::vector<std::uint8_t>& out_;
   std::uint64_t pending_ = 0;
   unsigned used_ = 0;

@@ -22,7 +22,7 @@ namespace tierwatch::series {
 /// Rows that lie open, one behind the other: `stride` cells each, gaps where there is no sample.
 /// The writer adds rows and then raises `count`; rows below it never change.
 struct TailChunk {
-  static constexpr std::uint32_t kRows = 16;
+  static constexpr std::uint32_t kRows = 8;
   struct Row {
     TimestampMs time = 0;
     std::uint64_t commit = 0;
@@ -77,6 +77,7 @@ class Block {
   std::uint32_t AddColumn(SeriesId id);
   /// The column's last sample is in row `last_row`; kLive: it has more to come.
   void SetLastRow(std::uint32_t column, std::uint32_t last_row);
+  bool IsLive(std::uint32_t column) const { return last_row_[column] == kLive; }
   std::uint32_t next_row() const { return next_row_; }
   /// The newest row's time, even if it was dropped; the least time before the first row.
   TimestampMs last_time() const { return last_time_; }

@@ -12,10 +12,10 @@ namespace {
 // What windows of five minutes read lies open, if that are not too many rows.
 constexpr TimestampMs kTailSpan = 320'000;
 constexpr std::size_t kMaxTailRows = 64;
-// Packed chunks are merged into ones of that many rows, which pack better.
-constexpr std::size_t kSealedRows = 128;
+// Packed chunks are merged into ones of that many rows, and these again: more rows pack better.
+constexpr std::size_t kTiers[] = {64, 128};
 // And no more than that many wait for it.
-constexpr std::size_t kMaxSmall = 8;
+constexpr std::size_t kMaxSmall = 16;
 
 std::uint32_t CountOf(const TailChunk& chunk) {
   return chunk.count.load(std::memory_order_acquire);
@@ -72,17 +72,24 @@ SealedChunkPtr Merged(std::span<const SealedChunkPtr> chunks) {
                            });
 }
 
-// The newest packed chunks become one once there are many of them, or at once.
-void Merge(std::vector<SealedChunkPtr>& sealed, bool at_once) {
+// The newest packed chunks become one of up to `most` rows, if there is no more room in it for the
+// next one, or `at_once`.
+void MergeUpTo(std::size_t most, std::vector<SealedChunkPtr>& sealed, bool at_once) {
   std::size_t first = sealed.size(), rows = 0;
-  while (first > 0 && rows + sealed[first - 1]->rows() <= kSealedRows)
-    rows += sealed[--first]->rows();
+  while (first > 0 && rows + sealed[first - 1]->rows() <= most) rows += sealed[--first]->rows();
   const std::size_t small = sealed.size() - first;
-  const bool full = rows == kSealedRows || (first > 0 && sealed[first - 1]->rows() < kSealedRows);
+  const bool full = rows == most || (first > 0 && sealed[first - 1]->rows() < most);
   if (small < 2 || !(at_once || full || small >= kMaxSmall)) return;
   SealedChunkPtr merged = Merged(std::span(sealed).subspan(first));
   sealed.resize(first);
   sealed.push_back(std::move(merged));
+}
+
+void Merge(std::vector<SealedChunkPtr>& sealed) {
+  for (const std::size_t rows : kTiers) MergeUpTo(rows, sealed, false);
+}
+void MergeAll(std::vector<SealedChunkPtr>& sealed) {
+  MergeUpTo(kTiers[std::size(kTiers) - 1], sealed, true);
 }
 
 }  // namespace
@@ -92,7 +99,7 @@ std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout) {
   for (const auto& chunk : layout.tail) {
     if (CountOf(*chunk) > 0) packed.push_back(Sealed(*chunk));
   }
-  Merge(packed, true);
+  MergeAll(packed);
   std::erase_if(packed, [&](const SealedChunkPtr& chunk) {
     return chunk->about().last_time < layout.horizon;
   });
@@ -108,10 +115,10 @@ void Block::Settle(bool all) {
     settled.tail.erase(settled.tail.begin());
     if (CountOf(*oldest) == 0) continue;
     settled.sealed.push_back(Sealed(*oldest));
-    Merge(settled.sealed, false);
+    Merge(settled.sealed);
   }
   if (settled.tail.empty()) {
-    Merge(settled.sealed, true);
+    MergeAll(settled.sealed);
     filling_.reset();
     before_ = {};
   }

@@ -11,16 +11,16 @@ namespace {
 
 constexpr double kPowers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10};
 constexpr unsigned kMaxScale = std::size(kPowers) - 1;
-constexpr double kMaxInteger = 9007199254740992;  // 2^53: all below are doubles
+constexpr double kMaxInteger = 9007199254740990;  // less than 2^53: all below are doubles
 constexpr unsigned kMaxWidth = 56;                // of a delta of a delta
 
 using Integers = std::array<std::int64_t, kMaxRun>;
 
 // True where `value` is `integer` / 10^scale, by its bits.
 bool AsInteger(double value, unsigned scale, std::int64_t& integer) {
-  const double scaled = std::nearbyint(value * kPowers[scale]);
+  const double scaled = value * kPowers[scale];
   if (!(std::abs(scaled) < kMaxInteger)) return false;
-  integer = static_cast<std::int64_t>(scaled);
+  integer = static_cast<std::int64_t>(scaled + (scaled < 0 ? -0.5 : 0.5));
   return std::bit_cast<std::uint64_t>(static_cast<double>(integer) / kPowers[scale]) ==
          std::bit_cast<std::uint64_t>(value);
 }
@@ -48,12 +48,14 @@ struct Frame {
 };
 
 Frame FrameOf(std::span<const std::int64_t> deltas, unsigned order) {
-  const auto [least, most] = std::minmax_element(deltas.begin(), deltas.end());
-  Frame frame{order, 0, 0, 0};
-  if (deltas.empty()) return frame;
-  frame.least = *least;
+  std::int64_t least = deltas[0], most = deltas[0];
+  for (const std::int64_t delta : deltas) {
+    least = std::min(least, delta);
+    most = std::max(most, delta);
+  }
+  Frame frame{order, 0, least, 0};
   frame.width = static_cast<unsigned>(
-      std::bit_width(static_cast<std::uint64_t>(*most) - static_cast<std::uint64_t>(*least)));
+      std::bit_width(static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least)));
   frame.bits = deltas.size() * frame.width;
   return frame;
 }

@@ -5,6 +5,21 @@
 #include <bit>
 
 namespace tierwatch::series {
+namespace {
+
+void LeaveOutGaps(SampleBuffer& samples) {
+  std::size_t kept = 0;
+  while (kept < samples.values.size() && !IsGap(samples.values[kept])) ++kept;
+  for (std::size_t i = kept; i < samples.values.size(); ++i) {
+    if (IsGap(samples.values[i])) continue;
+    samples.values[kept] = samples.values[i];
+    samples.times[kept++] = samples.times[i];
+  }
+  samples.values.resize(kept);
+  samples.times.resize(kept);
+}
+
+}  // namespace
 
 RowsInWindow::RowsInWindow(const Block& block, TimeRange range, std::uint64_t commit)
     : layout_(block.layout()) {
@@ -47,27 +62,32 @@ void RowsInWindow::AddOpen(const TailChunk& chunk, TimeRange range, std::uint64_
 
 void RowsInWindow::Read(std::uint32_t column, SampleBuffer& out) const {
   out.Clear();
-  out.times.reserve(rows_);
-  out.values.reserve(rows_);
-  const auto take = [&](TimestampMs time, double value) {
-    if (IsGap(value)) return;
-    out.times.push_back(time);
-    out.values.push_back(value);
-  };
-  const TimestampMs* time = sealed_times_.data();
+  out.times.resize(rows_);
+  out.values.resize(rows_);
+  TimestampMs* time = out.times.data();
+  double* value = out.values.data();
+  const TimestampMs* sealed_time = sealed_times_.data();
   for (const Sealed& piece : sealed_) {
+    const std::size_t rows = piece.end - piece.begin;
     if (piece.chunk->Has(column)) {
       std::array<double, kMaxRun> values;
       piece.chunk->Read(column, {values.data(), piece.chunk->rows()});
-      for (std::size_t i = piece.begin; i < piece.end; ++i) take(time[i - piece.begin], values[i]);
+      value = std::copy_n(values.data() + piece.begin, rows, value);
+      time = std::copy_n(sealed_time, rows, time);
     }
-    time += piece.end - piece.begin;
+    sealed_time += rows;
   }
   for (const Open& piece : open_) {
     if (column >= piece.chunk->stride) continue;
-    for (std::size_t i = piece.begin; i < piece.end; ++i)
-      take(piece.chunk->rows[i].time, piece.chunk->cells(i)[column]);
+    const double* cell = piece.chunk->cells(piece.begin).data() + column;
+    for (std::size_t i = piece.begin; i < piece.end; ++i, cell += piece.chunk->stride) {
+      *value++ = *cell;
+      *time++ = piece.chunk->rows[i].time;
+    }
   }
+  out.times.resize(time - out.times.data());
+  out.values.resize(out.times.size());
+  LeaveOutGaps(out);
 }
 
 bool RowsInWindow::Has(std::uint32_t column) const {

@@ -49,19 +49,16 @@ class Router {
   }
 
   void Finish() {
-    for (const Route& former : source_.routes) End(former);
+    // Of many streams, a batch says nothing about the blocks that it doesn't write to.
+    for (const Route& former : source_.routes) {
+      if (!source_.many_streams) RouteOf(former.number);
+    }
+    for (Route& route : routes_) SetLiving(route);
     std::vector<ColumnPtr> ended_loose;
     for (const LooseRoute& former : source_.loose) {
       const bool stays = std::ranges::any_of(
           loose_, [&](const LooseRoute& route) { return route.column == former.column; });
       if (!stays && request_.marks_ends) ended_loose.push_back(former.column);
-    }
-    for (Route& route : routes_) {
-      route.positions.resize(route.block->columns(), Route::kNowhere);
-      for (std::uint32_t column = 0; column < route.block->columns(); ++column) {
-        if (route.positions[column] != Route::kNowhere)
-          route.block->SetLastRow(column, Block::kLive);
-      }
     }
     source_.routes = std::move(routes_);
     source_.loose = std::move(loose_);
@@ -139,22 +136,18 @@ class Router {
     return {growing, source_.blocks.at(growing)->columns()};
   }
 
-  // Columns that the former shape had and this one doesn't.
-  void End(const Route& former) {
-    const bool stays = route_of_.contains(former.number);
-    if (!stays && source_.many_streams) return;
-    std::vector<std::uint32_t> ended;
-    const Route* route = stays ? &routes_[route_of_[former.number]] : nullptr;
-    for (std::uint32_t column = 0; column < former.positions.size(); ++column) {
-      if (former.positions[column] == Route::kNowhere) continue;
-      if (route && column < route->positions.size() &&
-          route->positions[column] != Route::kNowhere) {
-        continue;
+  // Columns that the batch has live on; others have ended, with the next row or with the last one.
+  void SetLiving(Route& route) {
+    Block& block = *route.block;
+    route.positions.resize(block.columns(), Route::kNowhere);
+    for (std::uint32_t column = 0; column < block.columns(); ++column) {
+      if (route.positions[column] != Route::kNowhere) {
+        block.SetLastRow(column, Block::kLive);
+      } else if (block.IsLive(column)) {
+        block.SetLastRow(column, block.next_row() - (request_.marks_ends ? 0 : 1));
+        if (request_.marks_ends) route.ended.push_back(column);
       }
-      former.block->SetLastRow(column, former.block->next_row() - (request_.marks_ends ? 0 : 1));
-      if (request_.marks_ends) ended.push_back(column);
     }
-    if (stays || !ended.empty()) RouteOf(former.number).ended = std::move(ended);
   }
 
   Source& source_;

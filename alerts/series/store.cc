@@ -138,6 +138,7 @@ void Store::Write(Source& source, const Values& values) {
   std::uint64_t kept = 0;
   refused_ += source.refused;
   for (const Route& route : source.routes) {
+    if (route.samples == 0 && route.ended.empty()) continue;
     if (values.time <= route.block->last_time()) {
       refused_ += route.samples;
       continue;

@@ -202,6 +202,20 @@ TEST(Store, KeepsStreamsOfOneSourceApart) {
   EXPECT_EQ(Read(store)["b"].size(), 100u);
 }
 
+TEST(Store, ForgetsWhatEndedInAnyStream) {
+  StoreOptions options;
+  options.retention = Millis(10'000);
+  Store store(options);
+  for (TimestampMs time = 1000; time <= 100'000; time += 1000) {
+    std::vector<Sample> first = {{Labels{{"x", "a"}}, time, 1}};
+    if (time <= 20'000) first.push_back({Labels{{"x", "short"}}, time, 1});
+    store.Append("rules", first);
+    store.Append("rules", std::vector<Sample>{{Labels{{"x", "b"}}, time, 2}});
+  }
+  store.Prune(100'000);
+  EXPECT_EQ(store.LabelValues("x"), (std::vector<std::string>{"a", "b"}));
+}
+
 TEST(Store, ShowsNothingThatCameAfterTheView) {
   Store store;
   store.Append(Gauges(1000, {{"1", 1}}));

@@ -1,8 +1,10 @@
 #include "exporter/app.h"
 
 #include <prometheus/registry.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
@@ -62,7 +64,8 @@ void App::Parts::AddTargets() {
 
 void App::Parts::AddSelf() {
   registries.push_back(std::make_shared<SelfSource>([this] {
-    return SelfNumbers{runners.size(), scheduler.threads(), exposition.Current()->dropped()};
+    return SelfNumbers{runners.size(), scheduler.threads(), exposition.Current()->dropped(),
+                       judge.store().Stats()};
   }));
   scheduler.Add({Rhythm(kSelfInterval, 0), [this](const std::stop_token&) {
                    const BatchPtr batch = SampleSelf(registries, clock);
@@ -109,7 +112,24 @@ OverviewSource App::Parts::MakeOverviewSource() const {
   return source;
 }
 
+namespace {
+
+// Makes the folder where there is none.
+Result<void> PrepareStorage(const std::string& path) {
+  if (path.empty()) return {};
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error && ::access(path.c_str(), W_OK | X_OK) != 0)
+    error = std::error_code(errno, std::generic_category());
+  if (error) return Error{"storage.path " + path + ": " + error.message()};
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logger& logger) {
+  if (const Result<void> storage = PrepareStorage(config.storage_path); !storage.ok())
+    return storage.error();
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();

@@ -16,7 +16,8 @@ namespace tierwatch {
 /// Runs from Start until destruction, which asks what is under way to stop and waits for it.
 class App {
  public:
-  /// `clock` and `logger` must outlive the app. Errors: the address can't be listened on.
+  /// `clock` and `logger` must outlive the app. Errors: the address can't be listened
+  /// on, the storage can't be written to.
   static Result<std::unique_ptr<App>> Start(Config config, const Clock& clock, Logger& logger);
   ~App();
   App(const App&) = delete;

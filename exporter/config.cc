@@ -78,9 +78,11 @@ void ReadStorage(const YamlNode& node, Config& config, Diagnostics& diagnostics)
   YamlMap map(node, "storage", diagnostics);
   config.retention = PositiveDuration(map, "retention", config.retention);
   config.max_bytes = static_cast<std::size_t>(map.Size("max_bytes").value_or(0));
-  if (map.String("path").value_or(":memory:") != ":memory:") {
-    diagnostics.Add(map.Where("path"),
-                    "storage.path is not supported yet; leave it out or say \":memory:\"");
+  const std::string path = map.String("path").value_or(":memory:");
+  if (path.empty()) {
+    diagnostics.Add(map.Where("path"), "path must name a folder, or be \":memory:\"");
+  } else if (path != ":memory:") {
+    config.storage_path = path;
   }
 }
 

@@ -25,6 +25,7 @@ struct Config {
   std::string external_url;            // where people find this tierwatch
   Labels self_labels;  // what Prometheus will add when it scrapes us; local store only
 
+  std::string storage_path;  // the folder of what outlives the process; "" = nothing does
   Millis retention{2 * 3'600'000};
   std::size_t max_bytes = 0;  // of samples in memory; 0 = no limit
 

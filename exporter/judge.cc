@@ -15,6 +15,9 @@ Judge::Judge(Config& config, const Clock& clock, Logger& logger, prometheus::Reg
       store_({.self_labels = config.self_labels,
               .retention = config.retention,
               .max_bytes = config.max_bytes}),
+      snapshots_(std::make_unique<SnapshotKeeper>(
+          store_, config.storage_path.empty() ? "" : config.storage_path + "/samples", logger,
+          registry, clock)),
       notifier_(std::move(config.alerting), config.external_url, clock, logger, registry),
       evaluator_(std::move(config.rules),
                  {.external_labels = config.external_labels, .external_url = config.external_url},

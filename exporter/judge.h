@@ -5,6 +5,7 @@
 #include <prometheus/registry.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "alerts/series/store.h"
 #include "base/batch.h"
 #include "exporter/config.h"
+#include "exporter/snapshot_keeper.h"
 
 namespace tierwatch {
 
@@ -46,6 +48,7 @@ class Judge {
 
   const Clock& clock_;
   series::Store store_;
+  const std::unique_ptr<SnapshotKeeper> snapshots_;  // its last one has what the thread gave
   const promql::Engine engine_;
   Notifier notifier_;
   RuleEvaluator evaluator_;  // RunDue is the thread's alone

@@ -9,6 +9,7 @@
 #include "collectors/collector.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
+#include "exporter/snapshot_keeper.h"
 
 namespace tierwatch {
 namespace {
@@ -58,6 +59,7 @@ std::vector<MetricRow> AllMetrics() {
   add("targets", TargetMetrics());
   add("self", SelfMetrics());
   add("self", EvaluatorMetrics());
+  add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
   return rows;
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "alerts/series/store.h"
 #include "base/metric.h"
 
 namespace tierwatch {
@@ -16,6 +17,7 @@ struct SelfNumbers {
   std::size_t targets = 0;
   std::size_t worker_threads = 0;
   std::size_t page_dropped = 0;
+  series::StoreStats store{};
 };
 
 std::span<const MetricInfo> SelfMetrics();

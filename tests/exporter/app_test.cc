@@ -97,5 +97,14 @@ TEST_F(AppTest, StopsThoughATargetHangs) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
+TEST_F(AppTest, RefusesAStorageThatCanNotBeWritten) {
+  Config config;
+  config.web.listen_address = "127.0.0.1:0";
+  config.storage_path = "/proc/tierwatch";
+  const auto app = App::Start(std::move(config), clock_, *logger_);
+  ASSERT_FALSE(app.ok());
+  EXPECT_THAT(app.error().message, HasSubstr("storage.path /proc/tierwatch: "));
+}
+
 }  // namespace
 }  // namespace tierwatch

@@ -93,7 +93,7 @@ TEST(Config, EachFindingHasItsPlace) {
       {"global: {external_labels: {9x: y}}", "\"9x\" is not a label name"},
       {"global: {self_labels: {service: y}}", "the label service can't be set here"},
       {"global: {external_url: 'ftp://x'}", "external_url must be an http:// or https:// URL"},
-      {"storage: {path: /var/lib/tierwatch}", "tw.yml:1:11: storage.path is not supported yet"},
+      {"storage: {path: \"\"}", "tw.yml:1:11: path must name a folder, or be \":memory:\""},
       {"web: {config_file: web.yml}", "config_file is not supported yet"},
       {"web: {probe: {enabled: true}}", "/probe is not supported yet"},
       {"web: {listen_address: '9917'}", "tw.yml:1:7: a listen address is host:port or :port"},

@@ -56,8 +56,8 @@ struct BlockLayout {
 };
 using BlockLayoutPtr = std::shared_ptr<const BlockLayout>;
 
-/// All rows that are shown, packed.
-std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout);
+/// All rows that are shown to whoever asks for `commit`, packed.
+std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout, std::uint64_t commit);
 
 /// Anyone may call layout() and bytes() at any time. All else is the writer's: whoever holds the
 /// lock of the source.

@@ -31,8 +31,7 @@ bool IsSpare(const BlockLayout& layout, TimestampMs last_time) {
          (others > 0 && layout.tail[1]->rows[0].time <= last_time - kTailSpan);
 }
 
-SealedChunkPtr Sealed(const TailChunk& chunk) {
-  const std::size_t rows = CountOf(chunk);
+SealedChunkPtr Sealed(const TailChunk& chunk, std::size_t rows) {
   std::array<TimestampMs, TailChunk::kRows> times;
   std::array<std::uint64_t, TailChunk::kRows> commits;
   std::uint64_t samples = 0;
@@ -94,10 +93,12 @@ void MergeAll(std::vector<SealedChunkPtr>& sealed) {
 
 }  // namespace
 
-std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout) {
+std::vector<SealedChunkPtr> PackedRows(const BlockLayout& layout, std::uint64_t commit) {
   std::vector<SealedChunkPtr> packed = layout.sealed;
   for (const auto& chunk : layout.tail) {
-    if (CountOf(*chunk) > 0) packed.push_back(Sealed(*chunk));
+    std::size_t rows = CountOf(*chunk);
+    while (rows > 0 && chunk->rows[rows - 1].commit > commit) --rows;
+    if (rows > 0) packed.push_back(Sealed(*chunk, rows));
   }
   MergeAll(packed);
   std::erase_if(packed, [&](const SealedChunkPtr& chunk) {
@@ -114,7 +115,7 @@ void Block::Settle(bool all) {
     const std::shared_ptr<TailChunk> oldest = std::move(settled.tail.front());
     settled.tail.erase(settled.tail.begin());
     if (CountOf(*oldest) == 0) continue;
-    settled.sealed.push_back(Sealed(*oldest));
+    settled.sealed.push_back(Sealed(*oldest, CountOf(*oldest)));
     Merge(settled.sealed);
   }
   if (settled.tail.empty()) {

@@ -51,32 +51,32 @@ Result<void> Store::WriteSnapshot(const std::string& path) const {
   return writer->Finish();
 }
 
-// A block at a time: what it consists of never changes once it was copied.
+// What the blocks consist of is copied between two batches, so that none is written by half; it
+// never changes afterwards.
 void Store::PutBlocks(const std::string& key, Source& source, SnapshotWriter& writer) const {
-  std::uint32_t number = 0;
-  while (true) {
-    BlockImage image{key, 0, {}, {}};
-    BlockLayoutPtr layout;
-    const Gate::Pass pass = symbols_gate_.Enter();
-    const std::shared_ptr<Symbols> texts = symbols_;
-    {
-      const std::lock_guard lock(source.mutex);
-      const auto next = source.blocks.lower_bound(number);
-      if (next == source.blocks.end()) return;
-      number = next->first + 1;
-      image.source_time = source.time;
-      layout = next->second->layout();
-      const std::shared_lock table(table_mutex_);
-      for (std::uint32_t column = 0; column < next->second->columns(); ++column) {
-        const SeriesId id = next->second->id(column);
+  std::vector<std::pair<BlockImage, BlockLayoutPtr>> copies;
+  std::uint64_t commit = 0;
+  const Gate::Pass pass = symbols_gate_.Enter();
+  {
+    const std::lock_guard lock(source.mutex);
+    const std::shared_lock table(table_mutex_);
+    commit = committed_.load(std::memory_order_acquire);
+    for (const auto& [number, block] : source.blocks) {
+      BlockImage image{key, source.time, {}, {}};
+      for (std::uint32_t column = 0; column < block->columns(); ++column) {
+        const SeriesId id = block->id(column);
         image.labels.Add(id == Block::kForgotten ? LabelPairs() : table_.labels(id));
       }
+      copies.emplace_back(std::move(image), block->layout());
     }
-    image.chunks = PackedRows(*layout);
+  }
+  for (auto& [image, layout] : copies) {
+    image.chunks = PackedRows(*layout, commit);
     if (image.chunks.empty()) continue;
     WireWriter bytes;
-    Put(image, *texts, bytes);
+    Put(image, *symbols_, bytes);
     writer.Put(SectionKind::kBlock, bytes.bytes());
+    image = BlockImage();
   }
 }
 
@@ -90,7 +90,6 @@ void Store::PutColumns(SnapshotWriter& writer) const {
     ColumnImage image;
     ColumnPtr column;
     const Gate::Pass pass = symbols_gate_.Enter();
-    const std::shared_ptr<Symbols> texts = symbols_;
     {
       const std::shared_lock table(table_mutex_);
       column = table_.column(id);
@@ -100,7 +99,7 @@ void Store::PutColumns(SnapshotWriter& writer) const {
     const TimeRange all;
     column->Copy(all.from, all.to, committed_.load(std::memory_order_acquire), image.samples);
     WireWriter bytes;
-    Put(image, *texts, bytes);
+    Put(image, *symbols_, bytes);
     writer.Put(SectionKind::kColumn, bytes.bytes());
   }
 }

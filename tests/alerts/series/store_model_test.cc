@@ -19,6 +19,15 @@ using Series = std::map<TimestampMs, double>;
 
 std::uint64_t BitsOf(double value) { return std::bit_cast<std::uint64_t>(value); }
 
+// One matcher each: lists are kept from one check to the next.
+constexpr std::vector<Matcher> (*kQuestions[])() = {
+    [] { return std::vector{Matcher::Make(MatchType::kRegexp, "x", "[0-9]*1").value()}; },
+    [] { return std::vector{Matcher::Make(MatchType::kNotRegexp, "x", "1.*|2").value()}; },
+    [] { return std::vector{Matcher::Equal("__name__", "m")}; },
+    [] { return std::vector{Matcher::Equal("target", "1")}; },
+    [] { return std::vector{Matcher::Equal("x", "20")}; },
+};
+
 class Model {
  public:
   explicit Model(unsigned seed) : random_(seed) {}
@@ -40,9 +49,9 @@ class Model {
   void Check() {
     const TimeRange range{time_ - Pick(3'000'000), time_ - Pick(1000) * Pick(1000)};
     const auto view = store_.Open();
-    const std::vector<Matcher> matchers = {
-        Matcher::Make(MatchType::kRegexp, "x", Pick(2) == 0 ? "[0-9]*1" : "1.*|2.*|.*").value()};
-    const SeriesListPtr list = view->Find(matchers, nullptr, former_).value();
+    const std::vector<Matcher> matchers = kQuestions[Pick(std::size(kQuestions))]();
+    SeriesListPtr& list = found_[matchers[0].ToString()];
+    list = view->Find(matchers, nullptr, list).value();
     const auto window = std::move(view->Read(list, range)).value();
     std::set<Labels> seen;
     SampleBuffer scratch;
@@ -52,7 +61,7 @@ class Model {
       CheckSeries(labels, range, window->At(i, scratch));
     }
     for (const auto& [labels, series] : kept_) {
-      const bool matches = matchers[0].Matches(labels.Get("x"));
+      const bool matches = matchers[0].Matches(labels.Get(matchers[0].name()));
       EXPECT_TRUE(!matches || series.empty() || seen.contains(labels)) << labels.ToString();
     }
     for (const MatrixPart& part : window->parts()) CheckPart(part, *list, *window);
@@ -194,7 +203,7 @@ class Model {
   std::map<Labels, Series> kept_;
   std::map<std::int64_t, std::vector<Labels>> shape_;
   std::map<std::int64_t, std::set<Labels>> last_;
-  SeriesListPtr former_;
+  std::map<std::string, SeriesListPtr> found_;
 };
 
 TEST(StoreModel, IsWhatTheStoreIs) {

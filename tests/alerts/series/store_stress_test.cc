@@ -1,7 +1,9 @@
 // Writers, readers and pruning at once: every batch is seen whole. Meant for the thread sanitizer.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -57,7 +59,16 @@ void CheckTarget(View& view, std::size_t target, SeriesListPtr& former) {
   }
 }
 
+void CheckAll(const Store& store) {
+  const auto view = store.Open();
+  for (std::size_t target = 0; target < kTargets; ++target) {
+    SeriesListPtr list;
+    CheckTarget(*view, target, list);
+  }
+}
+
 TEST(StoreStress, BatchesAreSeenWhole) {
+  const std::string path = ::testing::TempDir() + "tierwatch_stress_" + std::to_string(::getpid());
   StoreOptions options;
   options.retention = Millis(150'000);
   Store store(options);
@@ -90,6 +101,10 @@ TEST(StoreStress, BatchesAreSeenWhole) {
       store.Prune(1000 * newest);
       (void)store.Stats();
       (void)store.LabelValues("i");
+      ASSERT_TRUE(store.WriteSnapshot(path).ok());
+      Store restored;
+      ASSERT_TRUE(restored.ReadSnapshot(path).ok());
+      CheckAll(restored);
     }
   });
   const auto read = [&] {
@@ -104,6 +119,7 @@ TEST(StoreStress, BatchesAreSeenWhole) {
   read();
   threads.clear();
   EXPECT_GT(store.Stats().samples, 0u);
+  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -34,6 +34,10 @@ std::size_t SequenceLength(std::string_view text) {
 Labels::Labels(std::initializer_list<Label> labels) : Labels(std::vector<Label>(labels)) {}
 
 Labels::Labels(std::vector<Label> labels) : labels_(std::move(labels)) {
+  const auto out_of_place = [](const Label& a, const Label& b) { return a.name >= b.name; };
+  if (std::adjacent_find(labels_.begin(), labels_.end(), out_of_place) == labels_.end() &&
+      std::none_of(labels_.begin(), labels_.end(), [](const Label& l) { return l.value.empty(); }))
+    return;  // nothing to do, as mostly
   std::stable_sort(labels_.begin(), labels_.end(),
                    [](const Label& a, const Label& b) { return a.name < b.name; });
   const auto superseded = [this](const Label& label) {
@@ -43,7 +47,7 @@ Labels::Labels(std::vector<Label> labels) : labels_(std::move(labels)) {
   std::vector<Label> kept;
   kept.reserve(labels_.size());
   for (Label& label : labels_) {
-    if (!superseded(label) && !label.value.empty()) kept.push_back(label);
+    if (!superseded(label) && !label.value.empty()) kept.push_back(std::move(label));
   }
   labels_ = std::move(kept);
 }

@@ -38,9 +38,11 @@ std::vector<LabelPair> Interned(Symbols& symbols, const Labels& labels) {
 }
 
 Labels Spelled(const Symbols& symbols, LabelPairs labels) {
+  std::vector<LabelPair> by_name(labels.begin(), labels.end());
+  std::ranges::sort(by_name, {}, [&](const LabelPair& label) { return symbols.Text(label.name); });
   std::vector<Label> spelled;
   spelled.reserve(labels.size());
-  for (const LabelPair& label : labels) {
+  for (const LabelPair& label : by_name) {
     spelled.push_back(
         {std::string(symbols.Text(label.name)), std::string(symbols.Text(label.value))});
   }

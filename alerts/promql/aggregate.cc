@@ -10,6 +10,7 @@
 
 #include "alerts/promql/evaluator.h"
 #include "alerts/promql/histogram_element.h"
+#include "alerts/promql/mean.h"
 #include "alerts/promql/window.h"
 #include "alerts/series/float_histogram_text.h"
 #include "alerts/series/histogram_sum.h"
@@ -21,101 +22,71 @@ namespace {
 
 using enum AggregateOp;
 
-// The state of one group at one step.
-struct Accumulator {
-  bool seen = false;
-  bool incremental = false;  // avg: the sum overflowed, the mean is kept up to date instead
-  double value = 0;
-  double compensation = 0;
-  double mean = 0;
-  double count = 0;
-
-  template <AggregateOp kOp>
-  void Take(double v) {
-    if (seen) {
-      Next(kOp, v);
-    } else {
-      First(kOp, v);
-    }
-  }
-  double Finish(AggregateOp op) const;
-
- private:
-  void First(AggregateOp op, double v);
-  void Next(AggregateOp op, double v);
-  void NextOfMean(double v);
+// What becomes of the floats of one group at one step, by aggregation.
+struct SumOf {
+  double sum = 0, compensation = 0;
+  void First(double v) { sum = v; }
+  void Next(double v) { KahanAdd(v, sum, compensation); }
+  double value() const { return sum + compensation; }
 };
 
-inline void Accumulator::First(AggregateOp op, double v) {
-  seen = true;
-  count = 1;
-  value = mean = v;
-  if (op == kGroup) value = 1;
-  if (op == kStddev || op == kStdvar) value = std::isfinite(v) ? 0 : series::OrdinaryNan();
-}
+struct MeanOf {
+  RunningMean mean;
+  void First(double v) { mean.Add(v); }
+  void Next(double v) { mean.Add(v); }
+  double value() const { return mean.value(); }
+};
 
-inline void Accumulator::Next(AggregateOp op, double v) {
-  ++count;
-  switch (op) {
-    case kSum:
-      KahanAdd(v, value, compensation);
-      break;
-    case kAvg:
-      NextOfMean(v);
-      break;
-    case kMax:
-      if (value < v || std::isnan(value)) value = v;
-      break;
-    case kMin:
-      if (value > v || std::isnan(value)) value = v;
-      break;
-    case kStddev:
-    case kStdvar: {
-      const double delta = v - mean;
-      mean += delta / count;
-      value += delta * (v - mean);
-      break;
-    }
-    default:
-      break;
-  }
-}
+struct CountOf {
+  double count = 0;
+  void First(double) { count = 1; }
+  void Next(double) { ++count; }
+  double value() const { return count; }
+};
 
-void Accumulator::NextOfMean(double v) {
-  if (!incremental) {
-    double next = value, next_compensation = compensation;
-    KahanAdd(v, next, next_compensation);
-    if (!std::isinf(next)) {
-      value = next;
-      compensation = next_compensation;
-      return;
-    }
-    incremental = true;
-    mean = value / (count - 1);
-    compensation /= count - 1;
-  }
-  const double q = (count - 1) / count;
-  mean *= q;
-  compensation *= q;
-  KahanAdd(v / count, mean, compensation);
-}
+struct PresenceOf {
+  void First(double) {}
+  void Next(double) {}
+  double value() const { return 1; }
+};
 
-double Accumulator::Finish(AggregateOp op) const {
-  switch (op) {
-    case kSum:
-      return value + compensation;
-    case kAvg:
-      return incremental ? mean + compensation : value / count + compensation / count;
-    case kCount:
-      return count;
-    case kStdvar:
-      return value / count;
-    case kStddev:
-      return std::sqrt(value / count);
-    default:
-      return value;
+struct GreatestOf {
+  double greatest = 0;
+  void First(double v) { greatest = v; }
+  void Next(double v) {
+    if (greatest < v || std::isnan(greatest)) greatest = v;
   }
-}
+  double value() const { return greatest; }
+};
+
+struct LeastOf {
+  double least = 0;
+  void First(double v) { least = v; }
+  void Next(double v) {
+    if (least > v || std::isnan(least)) least = v;
+  }
+  double value() const { return least; }
+};
+
+struct VarianceOf {
+  double count = 0, mean = 0, squares = 0;
+  void First(double v) {
+    count = 1;
+    mean = v;
+    squares = std::isfinite(v) ? 0 : series::OrdinaryNan();
+  }
+  void Next(double v) {
+    ++count;
+    const double delta = v - mean;
+    mean += delta / count;
+    squares += delta * (v - mean);
+  }
+  double value() const { return squares / count; }
+};
+
+struct DeviationOf : VarianceOf {
+  double value() const { return std::sqrt(VarianceOf::value()); }
+};
 
 bool IgnoresHistograms(AggregateOp op) {
   return op == kMin || op == kMax || op == kStddev || op == kStdvar || op == kQuantile;
@@ -176,36 +147,43 @@ class HistogramAggregation {
   std::map<std::size_t, State> states_;  // by group * steps + step
 };
 
-// sum, avg, count, group, min, max, stddev, stdvar.
-template <AggregateOp kOp>
+template <class Accumulator>
 StepVector Reduce(Evaluator& evaluator, const Aggregate& node, const StepVector& vector,
                   const Grouping& groups) {
   const std::size_t steps = vector.steps;
-  std::vector<Accumulator> states(groups.groups->size() * steps);
+  struct State {
+    bool seen = false;
+    Accumulator floats;
+  };
+  std::vector<State> states(groups.groups->size() * steps);
   HistogramAggregation histograms(evaluator, node);
   const bool all_floats = vector.histograms.empty();
   for (std::size_t i = 0; i < vector.size(); ++i) {
-    Accumulator* state = &states[groups.of[i] * steps];
+    State* state = &states[groups.of[i] * steps];
     const double* value = &vector.values[i * steps];
     for (std::size_t step = 0; step < steps; ++step) {
       if (IsAbsent(value[step])) continue;
       if (!all_floats && vector.Histogram(i, step)) {
-        if (IgnoresHistograms(kOp)) {
-          evaluator.notes().InfoHistogramIgnored(OpText(kOp), node.expr->where);
+        if (IgnoresHistograms(node.op)) {
+          evaluator.notes().InfoHistogramIgnored(OpText(node.op), node.expr->where);
           continue;
         }
-        if (kOp == kSum || kOp == kAvg) {
+        if (node.op == kSum || node.op == kAvg) {
           histograms.Take(groups.of[i] * steps + step, *vector.Histogram(i, step),
                           vector.frame->Text(i, series::kNameSymbol));
           continue;
         }
       }
-      state[step].template Take<kOp>(value[step]);
+      if (std::exchange(state[step].seen, true)) {
+        state[step].floats.Next(value[step]);
+      } else {
+        state[step].floats.First(value[step]);
+      }
     }
   }
   StepVector out = evaluator.NewVector(groups.groups);
   for (std::size_t at = 0; at < states.size(); ++at) {
-    if (states[at].seen) out.values[at] = states[at].Finish(kOp);
+    if (states[at].seen) out.values[at] = states[at].floats.value();
   }
   histograms.Finish(out);
   return out;
@@ -215,21 +193,21 @@ StepVector ReduceBy(Evaluator& evaluator, const Aggregate& node, const StepVecto
                     const Grouping& groups) {
   switch (node.op) {
     case kAvg:
-      return Reduce<kAvg>(evaluator, node, vector, groups);
+      return Reduce<MeanOf>(evaluator, node, vector, groups);
     case kCount:
-      return Reduce<kCount>(evaluator, node, vector, groups);
+      return Reduce<CountOf>(evaluator, node, vector, groups);
     case kGroup:
-      return Reduce<kGroup>(evaluator, node, vector, groups);
+      return Reduce<PresenceOf>(evaluator, node, vector, groups);
     case kMax:
-      return Reduce<kMax>(evaluator, node, vector, groups);
+      return Reduce<GreatestOf>(evaluator, node, vector, groups);
     case kMin:
-      return Reduce<kMin>(evaluator, node, vector, groups);
+      return Reduce<LeastOf>(evaluator, node, vector, groups);
     case kStddev:
-      return Reduce<kStddev>(evaluator, node, vector, groups);
+      return Reduce<DeviationOf>(evaluator, node, vector, groups);
     case kStdvar:
-      return Reduce<kStdvar>(evaluator, node, vector, groups);
+      return Reduce<VarianceOf>(evaluator, node, vector, groups);
     default:
-      return Reduce<kSum>(evaluator, node, vector, groups);
+      return Reduce<SumOf>(evaluator, node, vector, groups);
   }
 }
 

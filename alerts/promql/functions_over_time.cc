@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "alerts/promql/histogram_element.h"
+#include "alerts/promql/mean.h"
 #include "alerts/promql/window.h"
 #include "alerts/series/histogram_sum.h"
 
@@ -24,31 +25,6 @@ bool HasFloats(const Window& window, WindowContext& context, std::size_t least =
     context.notes().InfoHistogramIgnoredInRange(context.metric(), context.where);
   }
   return floats >= least;
-}
-
-double Mean(std::span<const double> values) {
-  double sum = values[0], mean = 0, compensation = 0, count = 1;
-  bool incremental = false;  // the sum overflowed: the mean is kept up to date instead
-  for (const double value : values.subspan(1)) {
-    ++count;
-    if (!incremental) {
-      double next = sum, next_compensation = compensation;
-      KahanAdd(value, next, next_compensation);
-      if (!std::isinf(next)) {
-        sum = next;
-        compensation = next_compensation;
-        continue;
-      }
-      incremental = true;
-      mean = sum / (count - 1);
-      compensation /= count - 1;
-    }
-    const double q = (count - 1) / count;
-    mean *= q;
-    compensation *= q;
-    KahanAdd(value / count, mean, compensation);
-  }
-  return incremental ? mean + compensation : sum / count + compensation / count;
 }
 
 // Sum or mean of a window of histograms alone.
@@ -76,7 +52,9 @@ Point OfHistograms(const Window& window, WindowContext& context) {
 Point Avg(const Window& window, WindowContext& context) {
   if (Mixed(window)) return context.notes().WarnMixed(context.metric(), context.where), Point{};
   if (window.floats.times.empty()) return OfHistograms<series::HistogramMean>(window, context);
-  return {Mean(window.floats.values)};
+  RunningMean mean;
+  for (const double value : window.floats.values) mean.Add(value);
+  return {mean.value()};
 }
 
 Point Sum(const Window& window, WindowContext& context) {

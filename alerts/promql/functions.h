@@ -35,7 +35,7 @@ struct Function {
   int variadic = 0;  // so many of the last arguments are optional; kAnyNumber: the last may occur
                      // any number of times
   ValueType returns = ValueType::kVector;
-  Implementation run = nullptr;  // null: parsed, but not supported yet
+  Implementation run = nullptr;  // null: kOfQuery, a constant before anything is evaluated
   unsigned flags = 0;
 
   int arg_count() const;

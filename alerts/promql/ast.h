@@ -188,6 +188,7 @@ struct StepInvariant {
 
 struct Expr {
   int id = -1;  // given by Resolve: numbers the nodes of what it returns from 0
+  ValueType type = ValueType::kNone;  // likewise
   Place where;
   int depth = 1;  // of the tree below, this node included
   std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, Paren, Unary,

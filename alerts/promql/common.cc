@@ -13,7 +13,8 @@ CommonParts::Part& CommonParts::At(const Expr& expr) {
 ExprPtr CommonParts::Same(ExprPtr node, const std::string& text) {
   const ExprPtr known = nodes_by_text_.try_emplace(text, std::move(node)).first->second;
   Part& part = At(*known);
-  part.repeated = std::exchange(part.used, true);
+  const bool literal = std::holds_alternative<NumberLiteral>(known->node);  // cheaper anew
+  part.repeated = std::exchange(part.used, true) && !literal;
   return known;
 }
 

@@ -99,7 +99,7 @@ Error Evaluator::TooManyBytes() const {
 Result<Value> Evaluator::Evaluate(const Expr& expr) {
   // Every node costs at least a value per step.
   if (steps_.count > query_.options.max_samples) return TooManySamples();
-  if (const auto error = Interrupted()) return *error;
+  if (const auto error = Interrupted(query_.nodes++ * 64)) return *error;  // at each 16th node
   if (query_.common != nullptr) {
     if (const Value* known = query_.common->Find(expr, steps_)) return *known;
   }

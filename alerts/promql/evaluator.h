@@ -29,6 +29,7 @@ struct QueryState {
   CommonParts* common = nullptr;  // may be null
   bool standing = false;          // the memos are kept for the next time
   Annotations notes{};
+  std::size_t nodes = 0;    // evaluated so far
   std::size_t samples = 0;  // held at the moment
   std::size_t bytes = 0;    // likewise
 };

@@ -43,6 +43,7 @@ class Resolver {
 
  private:
   ExprPtr Numbered(std::shared_ptr<Expr> expr) {
+    expr->type = TypeOf(*expr);
     if (common_ == nullptr) {
       expr->id = nodes++;
       return expr;

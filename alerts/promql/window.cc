@@ -33,7 +33,7 @@ struct Arguments {
 Result<Arguments> ReadArguments(Evaluator& evaluator, const Call& call) {
   Arguments arguments;
   for (const ExprPtr& arg : call.args) {
-    if (TypeOf(*arg) == ValueType::kMatrix) {
+    if (arg->type == ValueType::kMatrix) {
       arguments.range = arg.get();
       continue;
     }

@@ -5,6 +5,7 @@
 #include <prometheus/histogram.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace tierwatch {
@@ -105,7 +106,6 @@ struct RuleEvaluator::Scheduled {
 
   std::size_t rules;
   Group group;
-  TimestampMs next_slot = 0;
   int pending = 0, firing = 0;  // alerts, counted when they may have changed
   Metrics& metrics;
   prometheus::Counter& evaluations;
@@ -128,35 +128,34 @@ RuleEvaluator::~RuleEvaluator() = default;
 
 void RuleEvaluator::Add(RuleGroup plain) {
   auto scheduled = std::make_shared<Scheduled>(std::move(plain), parts_.questions, *metrics_);
-  scheduled->next_slot =
-      scheduled->group.SlotAt(parts_.clock.Now()) + scheduled->group.interval().count();
+  const TimestampMs step = scheduled->group.interval().count();
+  slots_.push_back({scheduled->group.SlotAt(parts_.clock.Now()) + step, step});
   const std::lock_guard lock(mutex_);
   groups_.push_back(std::move(scheduled));
 }
 
 SteadyTime RuleEvaluator::RunDue() {
-  for (const auto& scheduled : groups_) {
-    const TimestampMs now = parts_.clock.Now();
-    const TimestampMs step = scheduled->group.interval().count();
+  TimestampMs now = parts_.clock.Now();
+  TimestampMs next = std::numeric_limits<TimestampMs>::max();
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    auto& [next_slot, step] = slots_[i];
     // A wall clock that was set back must not silence a group until it catches up.
-    if (scheduled->next_slot - now > step)
-      scheduled->next_slot = scheduled->group.SlotAt(now) + step;
-    if (now < scheduled->next_slot) continue;
-    const TimestampMs slot = scheduled->group.SlotAt(now);
-    scheduled->missed.Increment(static_cast<double>((slot - scheduled->next_slot) / step));
-    scheduled->next_slot = slot + step;
-    Evaluate(*scheduled, slot);
+    if (next_slot - now > step) next_slot = groups_[i]->group.SlotAt(now) + step;
+    if (now >= next_slot) {
+      const TimestampMs slot = groups_[i]->group.SlotAt(now);
+      groups_[i]->missed.Increment(static_cast<double>((slot - next_slot) / step));
+      next_slot = slot + step;
+      Evaluate(*groups_[i], slot);
+      now = parts_.clock.Now();
+    }
+    next = std::min(next, next_slot);
   }
-  CountAlerts();
   if (groups_.empty()) return SteadyTime::max();
-  TimestampMs next = groups_[0]->next_slot;
-  for (const auto& scheduled : groups_) next = std::min(next, scheduled->next_slot);
   return parts_.clock.Steady() + Millis(std::max<TimestampMs>(next - parts_.clock.Now(), 0));
 }
 
 void RuleEvaluator::RunNow() {
   for (const auto& scheduled : groups_) Evaluate(*scheduled, parts_.clock.Now());
-  CountAlerts();
 }
 
 void RuleEvaluator::Evaluate(Scheduled& scheduled, TimestampMs time) {
@@ -168,7 +167,13 @@ void RuleEvaluator::Evaluate(Scheduled& scheduled, TimestampMs time) {
     parts_.logger.Warn("rule evaluation failed",
                        {{"group", Title(scheduled.group)}, {"error", error}});
   }
+  pending_ -= scheduled.pending;
+  firing_ -= scheduled.firing;
   scheduled.Count();
+  pending_ += scheduled.pending;
+  firing_ += scheduled.firing;
+  metrics_->pending.Set(pending_);
+  metrics_->firing.Set(firing_);
   metrics_->duration.Observe(result.duration_seconds);
   Send(std::move(result.due));
 }
@@ -184,14 +189,14 @@ void RuleEvaluator::Send(std::vector<Alert> due) {
 }
 
 void RuleEvaluator::CountAlerts() {
-  int pending = 0;
-  int firing = 0;
+  pending_ = 0;
+  firing_ = 0;
   for (const auto& scheduled : groups_) {
-    pending += scheduled->pending;
-    firing += scheduled->firing;
+    pending_ += scheduled->pending;
+    firing_ += scheduled->firing;
   }
-  metrics_->pending.Set(pending);
-  metrics_->firing.Set(firing);
+  metrics_->pending.Set(pending_);
+  metrics_->firing.Set(firing_);
 }
 
 void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
@@ -203,6 +208,7 @@ void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
     const std::lock_guard lock(mutex_);
     former = std::exchange(groups_, {});
   }
+  std::vector<Slot> former_slots = std::exchange(slots_, {});
   std::vector<Alert> due;
   for (RuleGroup& group : plain) {
     const auto old = std::find_if(former.begin(), former.end(), [&](const auto& candidate) {
@@ -214,9 +220,10 @@ void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
     successor.Adopt((*old)->group);
     groups_.back()->Count();
     if (successor.interval() == (*old)->group.interval())
-      groups_.back()->next_slot = (*old)->next_slot;
+      slots_.back() = former_slots[static_cast<std::size_t>(old - former.begin())];
     GroupResult ended = (*old)->group.End(now, context_);
     std::move(ended.due.begin(), ended.due.end(), std::back_inserter(due));
+    former_slots.erase(former_slots.begin() + (old - former.begin()));
     former.erase(old);
   }
   for (const auto& gone : former) {

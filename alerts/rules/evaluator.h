@@ -86,6 +86,12 @@ class RuleEvaluator {
   const GroupContext context_;
   std::unique_ptr<Metrics> metrics_;
   mutable std::mutex mutex_;  // guards the list; each group guards itself
+  struct Slot {
+    TimestampMs next = 0;
+    TimestampMs step = 0;
+  };
+  std::vector<Slot> slots_;  // by group
+  int pending_ = 0, firing_ = 0;
   std::vector<std::shared_ptr<Scheduled>> groups_;
 };
 

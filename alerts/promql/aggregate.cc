@@ -336,7 +336,7 @@ Result<StepVector> EvaluateAggregate(Evaluator& evaluator, const Expr& expr,
     if (!scalar.ok()) return scalar.error();
     parameter = std::move(scalar).value();
   }
-  const Result<StepVector> vector = evaluator.Vector(*node.expr);
+  const Result<StepVector> vector = evaluator.Aggregated(*node.expr);
   if (!vector.ok()) return vector.error();
   if (node.op == kCountValues) return CountValues(evaluator, expr, node, *vector);
   const Grouping& groups = GroupsOf(evaluator, expr, node, *vector);

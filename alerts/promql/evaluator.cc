@@ -124,6 +124,13 @@ Result<StepVector> Evaluator::Vector(const Expr& expr) {
   return std::get<StepVector>(std::move(value->value));
 }
 
+Result<StepVector> Evaluator::Aggregated(const Expr& expr) {
+  ++query_.aggregations;
+  Result<StepVector> vector = Vector(expr);
+  --query_.aggregations;
+  return vector;
+}
+
 Result<StepScalar> Evaluator::Scalar(const Expr& expr) {
   Result<Value> value = Evaluate(expr);
   if (!value.ok()) return value.error();

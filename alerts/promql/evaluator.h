@@ -29,6 +29,7 @@ struct QueryState {
   CommonParts* common = nullptr;  // may be null
   bool standing = false;          // the memos are kept for the next time
   Annotations notes{};
+  int aggregations = 0;     // around the node that is being evaluated
   std::size_t nodes = 0;    // evaluated so far
   std::size_t samples = 0;  // held at the moment
   std::size_t bytes = 0;    // likewise
@@ -51,8 +52,10 @@ class Evaluator {
   const EngineOptions& options() const { return query_.options; }
   bool at_one_step() const { return steps_.count == 1; }
   /// True where the order of the result's series is to be settled: of an instant query that is
-  /// asked once.
-  bool ordered() const { return at_one_step() && !query_.standing; }
+  /// asked once, where no aggregation is around that would sum in that order.
+  bool ordered() const { return at_one_step() && !query_.standing && query_.aggregations == 0; }
+  /// The argument of an aggregation.
+  Result<StepVector> Aggregated(const Expr& expr);
   const std::shared_ptr<series::Symbols>& symbols() const { return query_.view.symbols(); }
 
   /// What an expression keeps from one evaluation to the next.

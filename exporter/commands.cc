@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <cctype>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -16,6 +15,7 @@
 #include "exporter/config.h"
 #include "exporter/http_api.h"
 #include "exporter/metric_table.h"
+#include "exporter/process_signals.h"
 
 namespace tierwatch {
 namespace {
@@ -86,13 +86,7 @@ Result<std::string> AskServer(const std::string& expr, const std::string& url) {
 }  // namespace
 
 int RunCommand(const std::string& config_file, Logger& logger) {
-  // Blocked before any thread is made, so that only sigwait below gets them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-
+  const ProcessSignals signals;
   std::optional<Config> config = ReadOrTell(config_file);
   if (!config) return kWrong;
   const SystemClock clock;
@@ -101,11 +95,11 @@ int RunCommand(const std::string& config_file, Logger& logger) {
     fmt::print(stderr, "tierwatch: {}\n", app.error().message);
     return kWrong;
   }
-  int signal = SIGHUP;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+  int signal = signals.Wait();
+  for (; signal == SIGHUP; signal = signals.Wait()) {
     logger.Warn("reloading on SIGHUP is not supported yet; restart to apply a new configuration");
   }
-  logger.Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  logger.Info("stopping", {{"signal", SignalName(signal)}});
   return kOk;
 }
 

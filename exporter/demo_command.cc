@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +20,7 @@
 #include "exporter/app.h"
 #include "exporter/config.h"
 #include "exporter/demo_story.h"
+#include "exporter/process_signals.h"
 
 namespace tierwatch {
 namespace {
@@ -36,31 +36,6 @@ constexpr char kCacheRules[] =
 constexpr char kSignals[] =
 #include "rules_signals.yml.inc"
     ;
-
-/// SIGTERM and SIGINT, taken by whoever waits. Made before any thread is, so that all of them
-/// inherit the mask.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-  }
-  void Wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-  }
-  /// True where one came within 200 ms.
-  bool Came() const {
-    const timespec pause{.tv_sec = 0, .tv_nsec = 200'000'000};
-    return sigtimedwait(&set_, nullptr, &pause) > 0;
-  }
-
- private:
-  sigset_t set_{};
-};
 
 /// The rules with their durations shortened, as files of a folder that goes with this object.
 class RuleFolder {
@@ -210,11 +185,11 @@ std::string BrowserUrl(const std::string& listen, int port) {
 
 /// Waits for the end of the script and of its alerts, or a signal. Gives the exit status, nothing
 /// where to go on.
-std::optional<int> FollowScript(const StopSignals& signals, const demo::Backend& backend,
+std::optional<int> FollowScript(const ProcessSignals& signals, const demo::Backend& backend,
                                 DemoStory& story, const Clock& clock) {
   std::optional<SteadyTime> ended;
   for (;;) {
-    if (signals.Came()) return kOk;
+    if (signals.StopCame(Millis(200))) return kOk;
     if (!backend.ScriptDone()) continue;
     if (!ended) ended = clock.Steady();
     if (story.Done() == story.expected()) {
@@ -232,7 +207,7 @@ std::optional<int> FollowScript(const StopSignals& signals, const demo::Backend&
 }  // namespace
 
 int DemoCommand(const DemoOptions& options, Logger& logger) {
-  const StopSignals signals;
+  const ProcessSignals signals;
   const SystemClock clock;
   Result<std::vector<demo::Fault>> faults = ReadFaults(options.faults);
   if (!faults.ok()) return Fail(faults.error());
@@ -266,12 +241,13 @@ int DemoCommand(const DemoOptions& options, Logger& logger) {
     if (options.exit_after_script) return story.Done() == story.expected() ? kOk : kFailed;
     story.Say("It goes on quietly: look around. Ctrl-C ends it.");
   }
-  signals.Wait();
+  while (signals.Wait() == SIGHUP) {
+  }
   return kOk;
 }
 
 int DemoBackendCommand(const DemoOptions& options) {
-  const StopSignals signals;
+  const ProcessSignals signals;
   const SystemClock clock;
   Result<std::vector<demo::Fault>> faults = ReadFaults(options.faults);
   if (!faults.ok()) return Fail(faults.error());
@@ -284,7 +260,8 @@ int DemoBackendCommand(const DemoOptions& options) {
   if (!server.ok()) return Fail(server.error());
   fmt::print("{}/cache/health\n", (*server)->url());
   std::fflush(stdout);
-  signals.Wait();
+  while (signals.Wait() == SIGHUP) {
+  }
   return kOk;
 }
 

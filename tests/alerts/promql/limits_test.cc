@@ -71,14 +71,6 @@ TEST(Limits, SayWhatWasTooMuch) {
   }
 }
 
-TEST(Limits, DepthEndsAtParsing) {
-  std::string text = "x_total";
-  for (int i = 0; i < 100'000; ++i) text = "-(" + text + ")";
-  series::Store store({{}, Millis(0)});
-  const std::string message = ErrorOf(text, store, {}).message;
-  EXPECT_NE(message.find("nested too deeply"), std::string::npos) << message.substr(0, 200);
-}
-
 TEST(Limits, LongWorkAsksWhetherToGoOn) {
   series::Store store({{}, Millis(0)});
   Fill(store, 5000);

@@ -19,6 +19,7 @@ struct HttpServer::State {
   State(const HttpServerOptions& o, Logger& l) : options(o), logger(l) {}
 
   static int OnRequest(mg_connection* connection);
+  static int OnError(mg_connection* connection, int status, const char* message);
   static int OnMessage(const mg_connection* connection, const char* message);
 
   HttpServerOptions options;
@@ -183,8 +184,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
 
   mg_callbacks callbacks{};
   callbacks.begin_request = &State::OnRequest;
+  callbacks.http_error = &State::OnError;
   callbacks.log_message = &State::OnMessage;
-  callbacks.log_access = [](const mg_connection*, const char*) { return 1; };
   const std::string threads = std::to_string(std::clamp(options.max_connections, 2, 4096));
   const std::string timeout = std::to_string(options.request_timeout.count());
   // No document_root: nothing of the file system is ever served.
@@ -248,6 +249,19 @@ int HttpServer::State::OnRequest(mg_connection* connection) {
     return reply.status;
   } catch (...) {  // no memory: an exception must not reach C
     return 500;
+  }
+}
+
+// What civetweb refuses by itself. Its own page has the date by gmtime, which threads share.
+int HttpServer::State::OnError(mg_connection* connection, int status, const char* message) {
+  try {
+    ServerRequest request;
+    const mg_request_info* info = mg_get_request_info(connection);  // null where it made no sense
+    if (info != nullptr && info->request_method != nullptr) request.method = info->request_method;
+    Send(connection, request, Plain(status, message), false);
+    return 0;
+  } catch (...) {  // no memory: an exception must not reach C
+    return 1;
   }
 }
 

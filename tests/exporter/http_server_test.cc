@@ -134,8 +134,8 @@ TEST_F(HttpServerTest, SaysWhatIsWrongWithARequest) {
                   "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Raw("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"),
-              StartsWith("HTTP/1.0 400 "));
-  EXPECT_THAT(Raw("nonsense\r\n\r\n"), StartsWith("HTTP/1.0 400 "));
+              StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(Raw("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
 }
 
 TEST_F(HttpServerTest, BoundsAChunkedBody) {

@@ -159,9 +159,11 @@ struct Printer {
     return (node.negative ? "-" : "+") + Print(*node.expr);
   }
   std::string operator()(const Binary& node) {
-    return Print(*node.lhs) + " " + std::string(OpText(node.op)) +
-           (node.return_bool ? " bool" : "") + (node.matching ? MatchingText(*node.matching) : "") +
-           " " + Print(*node.rhs);
+    std::string lhs = Print(*node.lhs);
+    // A sign before a power is the power's, not the number's: +Inf ^ 2 is +(Inf ^ 2).
+    if (node.op == BinaryOp::kPow && lhs == "+Inf") lhs = "Inf";
+    return lhs + " " + std::string(OpText(node.op)) + (node.return_bool ? " bool" : "") +
+           (node.matching ? MatchingText(*node.matching) : "") + " " + Print(*node.rhs);
   }
   std::string operator()(const Aggregate& node) {
     std::string text(OpText(node.op));

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "alerts/rules/go_format.h"
 #include "alerts/series/float_histogram.h"
+#include "alerts/template/go_format.h"
 #include "base/duration.h"
 
 namespace tierwatch {

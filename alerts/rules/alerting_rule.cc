@@ -23,10 +23,15 @@ class Expander {
  public:
   Expander(const Labels& labels, double value, const RuleContext& context)
       : data_{labels, value, context.external_labels, context.external_url, context.time},
-        query_([&context](std::string_view text) -> Result<promql::Vector> {
+        query_([&context](std::string_view text) -> Result<std::vector<TemplateSample>> {
           const Result<promql::ExprPtr> expr = promql::Parse(text);
           if (!expr.ok()) return expr.error();
-          return context.query(*expr, context.time);
+          Result<promql::Vector> vector = context.query(*expr, context.time);
+          if (!vector.ok()) return std::move(vector).error();
+          std::vector<TemplateSample> samples;
+          for (promql::VectorSample& sample : *vector)
+            samples.push_back({std::move(sample.labels), sample.value});
+          return samples;
         }) {}
 
   /// Gives the number of texts that failed and became an explanation.

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "alerts/rules/place.h"
 #include "alerts/rules/signals.h"
+#include "base/place.h"
 
 namespace tierwatch {
 

@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "alerts/rules/go_format.h"
+#include "alerts/template/go_format.h"
 
 namespace tierwatch {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "alerts/promql/promql.h"
-#include "alerts/rules/template.h"
+#include "alerts/template/template.h"
 #include "base/clock.h"
 #include "base/diagnostic.h"
 #include "base/labels.h"

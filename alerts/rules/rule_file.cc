@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "alerts/rules/condition.h"
-#include "alerts/rules/place.h"
+#include "base/place.h"
 #include "base/yaml.h"
 
 namespace tierwatch {

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "alerts/promql/promql.h"
-#include "alerts/rules/place.h"
 #include "base/labels.h"
+#include "base/place.h"
 #include "base/yaml.h"
 
 namespace tierwatch {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "alerts/rules/template_value.h"
+#include "alerts/template/template_value.h"
 
 namespace tierwatch::tmpl {
 

@@ -1,4 +1,4 @@
-#include "alerts/rules/template_parser.h"
+#include "alerts/template/template_parser.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "alerts/rules/go_literal.h"
-#include "alerts/rules/template_functions.h"
+#include "alerts/template/go_literal.h"
+#include "alerts/template/template_functions.h"
 
 namespace tierwatch::tmpl {
 namespace {

@@ -2,8 +2,8 @@
 // changed.
 #pragma once
 
-#include "alerts/rules/template.h"
-#include "alerts/rules/template_ast.h"
+#include "alerts/template/template.h"
+#include "alerts/template/template_ast.h"
 
 namespace tierwatch::tmpl {
 

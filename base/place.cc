@@ -1,4 +1,4 @@
-#include "alerts/rules/place.h"
+#include "base/place.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,12 +1,12 @@
-#include "alerts/rules/go_printf.h"
+#include "alerts/template/go_printf.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
 
-#include "alerts/rules/go_format.h"
-#include "alerts/rules/go_literal.h"
+#include "alerts/template/go_format.h"
+#include "alerts/template/go_literal.h"
 #include "base/labels.h"
 
 namespace tierwatch::tmpl {

@@ -1,4 +1,4 @@
-#include "alerts/rules/go_format.h"
+#include "alerts/template/go_format.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "alerts/rules/template_functions.h"
+#include "alerts/template/template_functions.h"
 
 namespace tierwatch::tmpl {
 

@@ -1,6 +1,6 @@
-#include "alerts/rules/template_value.h"
+#include "alerts/template/template_value.h"
 
-#include "alerts/rules/go_format.h"
+#include "alerts/template/go_format.h"
 
 namespace tierwatch::tmpl {
 

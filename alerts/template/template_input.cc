@@ -1,4 +1,4 @@
-#include "alerts/rules/template_input.h"
+#include "alerts/template/template_input.h"
 
 #include <algorithm>
 #include <variant>

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
-#include "alerts/rules/go_format.h"
-#include "alerts/rules/letter_case.h"
-#include "alerts/rules/template_builtins.h"
+#include "alerts/template/go_format.h"
+#include "alerts/template/letter_case.h"
+#include "alerts/template/template_builtins.h"
 #include "base/duration.h"
 
 namespace tierwatch::tmpl {
@@ -87,10 +87,10 @@ Result<Value> ParseDuration_(const CallContext&, const Arguments& args) {
 
 Result<Value> Query(const CallContext& context, const Arguments& args) {
   if (!context.query) return Error{"queries are not possible here"};
-  const Result<promql::Vector> vector = context.query(Text(args[0]));
+  const Result<std::vector<TemplateSample>> vector = context.query(Text(args[0]));
   if (!vector.ok()) return vector.error();
   List samples;
-  for (const promql::VectorSample& sample : *vector) {
+  for (const TemplateSample& sample : *vector) {
     samples.push_back(
         MakeStruct({{"Labels", MakeLabels(sample.labels)}, {"Value", Value{sample.value}}}));
   }

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "alerts/rules/template.h"
-#include "alerts/rules/template_value.h"
+#include "alerts/template/template.h"
+#include "alerts/template/template_value.h"
 #include "base/result.h"
 
 namespace tierwatch::tmpl {

@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "alerts/promql/promql.h"
-#include "alerts/rules/place.h"
 #include "base/clock.h"
 #include "base/labels.h"
+#include "base/place.h"
 #include "base/result.h"
 
 namespace tierwatch {
@@ -32,8 +32,14 @@ struct TemplateData {
 /// keeps, its value; besides that, the time or other series.
 enum class TemplateInput { kLabels, kValue, kMoment };
 
+/// A sample that the template function `query` found.
+struct TemplateSample {
+  Labels labels;
+  double value = 0;
+};
+
 /// Answers the template function `query` at the time of the evaluation.
-using TemplateQuery = std::function<Result<promql::Vector>(std::string_view expr)>;
+using TemplateQuery = std::function<Result<std::vector<TemplateSample>>(std::string_view expr)>;
 
 /// Immutable, cheap to copy, thread-safe.
 class Template {

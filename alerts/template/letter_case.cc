@@ -1,6 +1,6 @@
-#include "alerts/rules/letter_case.h"
+#include "alerts/template/letter_case.h"
 
-#include "alerts/rules/go_literal.h"
+#include "alerts/template/go_literal.h"
 
 namespace tierwatch::tmpl {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "alerts/rules/go_format.h"
-#include "alerts/rules/go_printf.h"
-#include "alerts/rules/template_builtins.h"
+#include "alerts/template/go_format.h"
+#include "alerts/template/go_printf.h"
+#include "alerts/template/template_builtins.h"
 
 namespace tierwatch::tmpl {
 namespace {

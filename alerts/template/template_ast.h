@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "alerts/rules/template_value.h"
+#include "alerts/template/template_value.h"
 
 namespace tierwatch::tmpl {
 

@@ -1,9 +1,9 @@
-#include "alerts/rules/template_functions.h"
+#include "alerts/template/template_functions.h"
 
 #include <fmt/format.h>
 
-#include "alerts/rules/go_format.h"
-#include "alerts/rules/template_builtins.h"
+#include "alerts/template/go_format.h"
+#include "alerts/template/template_builtins.h"
 
 namespace tierwatch::tmpl {
 namespace {

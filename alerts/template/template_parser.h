@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "alerts/rules/place.h"
-#include "alerts/rules/template_ast.h"
+#include "alerts/template/template_ast.h"
+#include "base/place.h"
 
 namespace tierwatch::tmpl {
 

@@ -1,4 +1,4 @@
-#include "alerts/rules/go_literal.h"
+#include "alerts/template/go_literal.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "alerts/rules/template.h"
+#include "alerts/template/template.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "alerts/rules/template_ast.h"
-#include "alerts/rules/template_functions.h"
-#include "alerts/rules/template_input.h"
-#include "alerts/rules/template_parser.h"
+#include "alerts/template/template_ast.h"
+#include "alerts/template/template_functions.h"
+#include "alerts/template/template_input.h"
+#include "alerts/template/template_parser.h"
 
 namespace tierwatch {
 namespace tmpl {
@@ -56,7 +56,7 @@ class Evaluation {
     return {};
   }
 
-  Result<promql::Vector> Query(const TemplateQuery& query, std::string_view expr) {
+  Result<std::vector<TemplateSample>> Query(const TemplateQuery& query, std::string_view expr) {
     if (!query) return Error{"queries are not possible here"};
     if (++queries_ > kMaxQueries)
       return Error{fmt::format("more than {} queries", kMaxQueries), Reason::kLimit};

@@ -1,6 +1,6 @@
 // Expected texts are what Go's text/template and Prometheus's documentation give for the same
 // template.
-#include "alerts/rules/template.h"
+#include "alerts/template/template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,11 +16,12 @@ const TemplateData kData{{{"__name__", "up"}, {"instance", "db-1:5432"}, {"servi
                          "https://tw.example.org/prefix",
                          1'700'000'000'500};
 
-Result<promql::Vector> TwoSamples(std::string_view expr) {
-  if (expr == "none") return promql::Vector{};
+using Samples = std::vector<TemplateSample>;
+
+Result<Samples> TwoSamples(std::string_view expr) {
+  if (expr == "none") return Samples{};
   if (expr == "broken") return Error{"query failed"};
-  return promql::Vector{{{{"instance", "b"}}, 0, 21},
-                        {{{"instance", "a"}, {"__value__", "v"}}, 0, 11}};
+  return Samples{{{{"instance", "b"}}, 21}, {{{"instance", "a"}, {"__value__", "v"}}, 11}};
 }
 
 std::string Expand(std::string_view text, const TemplateData& data = kData) {

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "alerts/rules/condition.h"
+#include "alerts/rules/override.h"
 #include "base/place.h"
 #include "base/yaml.h"
 
@@ -147,7 +149,7 @@ class RuleReader {
     group.interval = map.Duration("interval").value_or(Millis(0));
     if (group.interval.count() == 0) group.interval = defaults_.interval;
     group.query_offset = defaults_.query_offset;
-    for (const YamlNode& alert : Items(&alerts)) group.rules.push_back(ReadSeedAlert(alert));
+    for (const YamlNode& alert : Items(&alerts)) ReadSeedAlert(alert, group.rules);
     return group;
   }
 
@@ -160,7 +162,8 @@ class RuleReader {
     return node->text();
   }
 
-  Rule ReadSeedAlert(const YamlNode& node) {
+  /// Appends the alert's rule and one for each of its overrides.
+  void ReadSeedAlert(const YamlNode& node, std::vector<Rule>& rules) {
     Rule rule;
     rule.where = node.where();
     YamlMap map(node, "alert", diagnostics_);
@@ -168,6 +171,7 @@ class RuleReader {
     const std::string severity = RequiredText(map, "severity");
     if (!RequiredText(map, "condition").empty()) SetCondition(rule, *map.Get("condition"));
     rule.hold = map.Duration("duration").value_or(Millis(0));
+    rule.keep_firing = map.Duration("keep_firing_for").value_or(Millis(0));
     const YamlNode* labels = map.Get("labels");
     rule.labels = ReadLabels({labels}, rule.kind);
     Insert(rule.labels, "severity", severity, labels, map.Where("severity"));
@@ -176,7 +180,57 @@ class RuleReader {
     if (const auto runbook = map.String("runbook")) {
       Insert(rule.annotations, "runbook_url", *runbook, annotations, map.Where("runbook"));
     }
-    return rule;
+    std::vector<OverrideMatch> matches;
+    std::vector<Rule> overrides;
+    for (const YamlNode& override_node : Items(map.Get("overrides"))) {
+      ReadOverride(override_node, rule, matches, overrides);
+    }
+    Restrict(rule, {}, matches);
+    rules.push_back(std::move(rule));
+    std::move(overrides.begin(), overrides.end(), std::back_inserter(rules));
+  }
+
+  /// The first override that matches a series is the one that counts.
+  void ReadOverride(const YamlNode& node, const Rule& alert, std::vector<OverrideMatch>& matches,
+                    std::vector<Rule>& overrides) {
+    Rule rule = alert;
+    rule.where = node.where();
+    YamlMap map(node, "override", diagnostics_);
+    if (const YamlNode* condition = map.Get("condition")) SetCondition(rule, *condition);
+    rule.hold = map.Duration("duration").value_or(rule.hold);
+    rule.keep_firing = map.Duration("keep_firing_for").value_or(rule.keep_firing);
+    if (const auto severity = map.String("severity")) {
+      for (TemplatedText& label : rule.labels) {
+        if (label.name == "severity") label.text = Template::Plain(*severity);
+      }
+    }
+    const bool enabled = map.Bool("enabled").value_or(true);
+    if (!map.Require("match")) return;
+    OverrideMatch match = map.StringMap("match");
+    if (match.empty()) return Report(map.Where("match"), "\"match\" must name a label");
+    for (const auto& [label, value] : match) {
+      if (!IsLegacyLabelName(label) || label == kMetricName || !IsUtf8(value))
+        return Report(map.Where("match"), "can't match the label " + Quote(label));
+    }
+    if (Restrict(rule, match, matches) && enabled) overrides.push_back(std::move(rule));
+    matches.push_back(std::move(match));
+  }
+
+  /// Limits a rule to the series that match `own` and none of the overrides before.
+  bool Restrict(Rule& rule, const OverrideMatch& own, const std::vector<OverrideMatch>& earlier) {
+    if (!rule.expr || (own.empty() && earlier.empty())) return rule.expr != nullptr;
+    const auto region = OverrideRegion(own, earlier);
+    promql::ExprPtr expr;
+    if (region && !region->empty()) expr = InRegion(rule.expr, *region);
+    if (!expr) {
+      Report(rule.where, region && region->empty()
+                             ? "the overrides before match all that this one does"
+                             : "the overrides have too many combinations of labels");
+      return false;
+    }
+    rule.expr = std::move(expr);
+    rule.expr_text = promql::Print(*rule.expr);
+    return true;
   }
 
   void SetCondition(Rule& rule, const YamlNode& node) {

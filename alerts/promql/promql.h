@@ -64,7 +64,7 @@ struct QueryResult {
 
 struct EngineOptions {
   Millis lookback{300'000};
-  std::size_t max_samples = 50'000'000;  // held at one moment
+  std::size_t max_samples = 50'000'000;   // held at one moment
   std::size_t max_bytes = 1'073'741'824;  // likewise, about
   Millis no_step_subquery_interval{60'000};
   bool delayed_name_removal =

@@ -9,9 +9,10 @@ set(may_include_alerts_series base alerts/series)
 set(may_include_alerts_promql base alerts/series alerts/promql)
 set(may_include_alerts_template base alerts/template)
 set(may_include_alerts_rules base alerts/series alerts/promql alerts/template alerts/rules)
-set(may_include_alerts_notify base alerts/template alerts/notify alerts/rules/alert.h)
+set(may_include_alerts_receivers base alerts/template alerts/receivers alerts/rules/alert.h)
+set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/alert.h)
 set(may_include_demo base collectors/client demo)
-set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify
+set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
   demo exporter)
 
 # Libraries that one place alone may include.

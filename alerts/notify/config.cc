@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "alerts/receivers/http_config.h"
+#include "alerts/receivers/webhook.h"
 #include "base/duration.h"
 
 namespace tierwatch {
@@ -56,107 +58,6 @@ constexpr std::string_view kOtherGlobals[] = {"jira_api_url",
                                               "wechat_api_secret",
                                               "wechat_api_url"};
 
-bool IsEmpty(const YamlNode& node) {
-  return node.IsNull() || (node.IsSequence() && node.items().empty()) ||
-         (node.IsMap() && node.entries().empty()) || (node.IsScalar() && node.text().empty());
-}
-
-// A key that Alertmanager knows and tierwatch does not act on yet: said, never ignored.
-void Refuse(YamlMap& map, std::string_view key) {
-  const YamlNode* node = map.Get(key);
-  if (node != nullptr && !IsEmpty(*node)) {
-    map.diagnostics().Add(map.Where(key),
-                          fmt::format("{} is not supported by this version of tierwatch", key));
-  }
-}
-
-void ReadBasicAuth(const YamlNode& node, Diagnostics& diagnostics, HttpOptions& options) {
-  YamlMap map(node, "basic_auth", diagnostics);
-  options.username = map.String("username").value_or("");
-  options.password = ReadSecret(map, "password");
-  for (const std::string_view key : {"username_file", "username_ref", "password_ref"})
-    Refuse(map, key);
-}
-
-void ReadAuthorization(const YamlNode& node, Diagnostics& diagnostics, HttpOptions& options) {
-  YamlMap map(node, "authorization", diagnostics);
-  const std::string type = map.String("type").value_or("Bearer");
-  options.bearer_token = ReadSecret(map, "credentials");
-  if (type != "Bearer")
-    diagnostics.Add(map.Where("type"), fmt::format("\"{}\": only Bearer is supported", type));
-  Refuse(map, "credentials_ref");
-}
-
-// prometheus/common's HTTPClientConfig.
-HttpOptions ReadHttpConfig(const YamlNode& node, Diagnostics& diagnostics) {
-  YamlMap map(node, "http_config", diagnostics);
-  HttpOptions options;
-  options.follow_redirects = map.Bool("follow_redirects").value_or(true);
-  options.bearer_token = ReadSecret(map, "bearer_token");
-  int credentials = options.bearer_token.empty() ? 0 : 1;
-  if (const YamlNode* basic = map.Get("basic_auth")) {
-    ReadBasicAuth(*basic, diagnostics, options);
-    ++credentials;
-  }
-  if (const YamlNode* authorization = map.Get("authorization")) {
-    ReadAuthorization(*authorization, diagnostics, options);
-    ++credentials;
-  }
-  if (credentials > 1) {
-    diagnostics.Add(map.node().where(),
-                    "give one of basic_auth, authorization, bearer_token and bearer_token_file");
-  }
-  if (const YamlNode* tls = map.Get("tls_config")) options.tls = ReadTlsOptions(*tls, diagnostics);
-  options.proxy_url = map.String("proxy_url").value_or("");
-  if (!options.proxy_url.empty() && !ParseUrl(options.proxy_url).ok()) {
-    diagnostics.Add(map.Where("proxy_url"), "proxy_url: expected http://host:port");
-  }
-  map.Bool("enable_http2");  // webhooks are HTTP/1.1, in Alertmanager too
-  if (map.Bool("proxy_from_environment").value_or(false)) {
-    diagnostics.Add(map.Where("proxy_from_environment"),
-                    "the environment is not asked for a proxy; give proxy_url");
-  }
-  for (const std::string_view key : {"oauth2", "no_proxy", "proxy_connect_header", "http_headers"})
-    Refuse(map, key);
-  return options;
-}
-
-void ReadWebhookUrl(YamlMap& map, WebhookConfig& config) {
-  config.url = ReadSecret(map, "url");
-  if (config.url.empty()) {
-    map.diagnostics().Add(map.node().where(), "webhook: url or url_file is missing");
-  } else if (config.url.value.find("{{") != std::string::npos) {
-    map.diagnostics().Add(map.Where("url"),
-                          "templates in url are not supported by this version of tierwatch");
-  } else if (!config.url.value.empty()) {
-    const Result<Url> url = ParseUrl(config.url.value);
-    if (!url.ok() || (url->scheme != "http" && url->scheme != "https")) {
-      map.diagnostics().Add(map.Where("url"), "url: expected http://host[:port]/path or https://…");
-    }
-  }
-}
-
-WebhookConfig ReadWebhook(const YamlNode& node, const HttpOptions& global_http,
-                          Diagnostics& diagnostics) {
-  YamlMap map(node, "webhook", diagnostics);
-  WebhookConfig config;
-  ReadWebhookUrl(map, config);
-  config.send_resolved = map.Bool("send_resolved").value_or(true);
-  const std::int64_t max_alerts = map.Int("max_alerts").value_or(0);
-  if (max_alerts < 0)
-    diagnostics.Add(map.Where("max_alerts"), "max_alerts: expected 0 (all) or more");
-  config.max_alerts = static_cast<std::uint64_t>(std::max<std::int64_t>(max_alerts, 0));
-  if (const std::optional<Millis> timeout = map.Duration("timeout");
-      timeout && timeout->count() > 0) {
-    config.timeout = *timeout;
-  }
-  const YamlNode* http = map.Get("http_config");
-  config.http = http == nullptr ? global_http : ReadHttpConfig(*http, diagnostics);
-  config.http.max_response_bytes = 1u << 20;  // nothing in an answer is read but its status
-  Refuse(map, "payload");
-  return config;
-}
-
 Receiver ReadReceiver(const YamlNode& node, const HttpOptions& global_http,
                       Diagnostics& diagnostics) {
   YamlMap map(node, "receiver", diagnostics);
@@ -167,7 +68,12 @@ Receiver ReadReceiver(const YamlNode& node, const HttpOptions& global_http,
     if (!list->IsSequence())
       diagnostics.Add(list->where(), "webhook_configs: expected a list, not " + list->Describe());
     for (const YamlNode& webhook : list->items()) {
-      receiver.webhooks.push_back(ReadWebhook(webhook, global_http, diagnostics));
+      YamlMap keys(webhook, "webhook", diagnostics);
+      Integration::Identity identity{
+          receiver.name, fmt::format("{}/webhook[{}]", receiver.name, receiver.integrations.size()),
+          keys.Bool("send_resolved").value_or(true)};
+      receiver.integrations.push_back(
+          MakeWebhook(std::move(identity), ReadWebhookConfig(keys, global_http)));
     }
   }
   for (const std::string_view key : kOtherIntegrations) Refuse(map, key);

@@ -7,23 +7,15 @@
 #include <vector>
 
 #include "alerts/notify/route.h"
-#include "base/http_client.h"
+#include "alerts/receivers/integration.h"
 #include "base/yaml.h"
 
 namespace tierwatch {
 
-struct WebhookConfig {
-  Secret url;  // inline or from a file
-  bool send_resolved = true;
-  std::uint64_t max_alerts = 0;  // 0 = all
-  Millis timeout{30'000};        // of one request
-  HttpOptions http;
-};
-
 /// Without integrations, a receiver swallows what it gets: Alertmanager's way to mute a route.
 struct Receiver {
   std::string name;
-  std::vector<WebhookConfig> webhooks;
+  std::vector<std::shared_ptr<Integration>> integrations;
 };
 
 /// Immutable. Without a route nobody is told anything.

@@ -9,9 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <charconv>
 #include <cmath>
-#include <ctime>
 
 namespace tierwatch {
 namespace {
@@ -61,11 +59,10 @@ struct Delivery::Instruments {
 
 // One integration of one receiver.
 struct Delivery::Queue {
-  Queue(const Receiver& receiver_config, std::size_t index, Instruments& instruments)
-      : receiver(receiver_config.name),
-        name(fmt::format("{}/webhook[{}]", receiver, index)),
-        webhook(receiver_config.webhooks[index]),
-        client(webhook.http),
+  Queue(Integration& target, Instruments& instruments)
+      : integration(target),
+        receiver(target.receiver()),
+        name(target.name()),
         retries(instruments.retries.Add({{"receiver", receiver}})),
         duration(instruments.durations.Add({{"receiver", receiver}}, kBuckets)),
         pending(instruments.pending.Add({{"receiver", receiver}})) {
@@ -75,10 +72,9 @@ struct Delivery::Queue {
     }
   }
 
+  Integration& integration;
   const std::string receiver;
   const std::string name;
-  const WebhookConfig& webhook;
-  HttpClient client;
   std::array<prometheus::Counter*, 4> outcomes{};
   prometheus::Counter& retries;
   prometheus::Histogram& duration;
@@ -88,38 +84,6 @@ struct Delivery::Queue {
 };
 
 std::span<const MetricInfo> NotifyMetrics() { return kMetrics; }
-
-std::string_view OutcomeName(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kDelivered:
-      return "delivered";
-    case Outcome::kRetry:
-      return "retry";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kExpired:
-      break;
-  }
-  return "expired";
-}
-
-Outcome JudgeStatus(int status) {
-  if (status >= 200 && status < 300) return Outcome::kDelivered;
-  const bool again = status == 408 || status == 425 || status == 429 || status >= 500;
-  return again ? Outcome::kRetry : Outcome::kFailed;
-}
-
-std::optional<Millis> ParseRetryAfter(std::string_view value, TimestampMs now) {
-  std::uint32_t seconds = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (error == std::errc() && end == value.data() + value.size())
-    return Millis{std::int64_t{seconds} * 1000};
-  std::tm time{};
-  const std::string text(value);
-  const char* rest = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time);
-  if (rest == nullptr || *rest != '\0') return std::nullopt;
-  return std::max(Millis{0}, Millis{std::int64_t{::timegm(&time)} * 1000 - now});
-}
 
 std::string IdempotencyKey(std::string_view queue, std::string_view group_key,
                            TimestampMs created_at, std::string_view body) {
@@ -141,9 +105,8 @@ Delivery::Delivery(const NotifyConfig& config, DeliveryOptions options,
       random_(std::random_device{}()),
       outbox_(std::move(outbox)) {
   for (const Receiver& receiver : config.receivers) {
-    for (std::size_t i = 0; i < receiver.webhooks.size(); ++i) {
-      queues_.push_back(std::make_unique<Queue>(receiver, i, *instruments_));
-    }
+    for (const auto& integration : receiver.integrations)
+      queues_.push_back(std::make_unique<Queue>(*integration, *instruments_));
   }
   for (const std::unique_ptr<Queue>& queue : queues_) {
     for (int i = 0; i < options_.threads_per_queue; ++i) {
@@ -225,14 +188,14 @@ void Delivery::Run(Queue& queue, const std::stop_token& stop) {
       continue;
     }
     lock.unlock();
-    Millis retry_after{0};
-    DeliveryResult result = Attempt(queue, *entry, stop, retry_after);
+    SendResult sent;
+    DeliveryResult result = Attempt(queue, *entry, stop, sent);
     lock.lock();
     if (stop.stop_requested() && result.outcome == Outcome::kRetry) {
       outbox_->Retry(entry->id, now);  // cut off by the end, not by the receiver
       break;
     }
-    Settle(queue, *entry, std::move(result), retry_after);
+    Settle(queue, *entry, std::move(result), sent);
   }
 }
 
@@ -248,7 +211,7 @@ void Delivery::Wait(std::unique_lock<std::mutex>& lock, const Queue& queue,
 }
 
 DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
-                                 const std::stop_token& stop, Millis& retry_after) {
+                                 const std::stop_token& stop, SendResult& sent) {
   DeliveryResult result{
       clock_.Now(), queue.name, entry.group_key, entry.attempts + 1, Outcome::kRetry, 0, ""};
   if (clock_.Steady() >= entry.expires) {
@@ -256,44 +219,22 @@ DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
     result.reason = "it was owed for too long";
     return result;
   }
-  Result<std::string> url = queue.webhook.url.Read();
-  if (!url.ok()) {
-    result.reason = url.error().message;
-    return result;
-  }
-  HttpRequest request;
-  request.method = "POST";
-  request.url = *std::move(url);
-  request.headers = {{"Content-Type", "application/json"},
-                     {"Idempotency-Key", entry.idempotency_key}};
-  request.body = entry.body;
-  request.timeout = queue.webhook.timeout;
-  request.stop = stop;
   const SteadyTime start = clock_.Steady();
-  const Result<HttpResponse> response = queue.client.Send(request);
+  sent = queue.integration.Send(entry.body, {entry.idempotency_key, "", clock_.Now(), stop});
   queue.duration.Observe(std::chrono::duration<double>(clock_.Steady() - start).count());
-  if (!response.ok()) {
-    result.reason = response.error().message;
-    return result;
-  }
-  result.status = response->status;
-  result.outcome = JudgeStatus(response->status);
-  result.reason = fmt::format("HTTP {}", response->status);
-  if (const auto header = response->headers.find("retry-after");
-      header != response->headers.end()) {
-    retry_after = std::min(ParseRetryAfter(header->second, clock_.Now()).value_or(Millis{0}),
-                           options_.longest_retry_after);
-  }
+  result.outcome = sent.outcome;
+  result.status = sent.status;
+  result.reason = sent.reason;
   return result;
 }
 
 void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result,
-                      Millis retry_after) {
+                      const SendResult& sent) {
   const SteadyTime now = clock_.Steady();
   if (result.outcome == Outcome::kRetry) {
     // The receiver speaks for itself, not for one group: Retry-After holds for all that goes there.
-    if (retry_after.count() > 0)
-      queue.paused_until = std::max(queue.paused_until, now + retry_after);
+    const Millis pause = std::min(sent.retry_after, options_.longest_retry_after);
+    if (pause.count() > 0) queue.paused_until = std::max(queue.paused_until, now + pause);
     outbox_->Retry(entry.id, std::min(now + Backoff(entry.attempts), entry.expires));
     queue.retries.Increment();
   } else {

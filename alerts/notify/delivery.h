@@ -16,6 +16,7 @@
 
 #include "alerts/notify/config.h"
 #include "alerts/notify/outbox.h"
+#include "alerts/receivers/integration.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -32,10 +33,6 @@ struct DeliveryOptions {
   int threads_per_queue = 2;  // requests to one integration at a time
   std::size_t recent = 200;   // results that are kept to be shown
 };
-
-enum class Outcome { kDelivered, kRetry, kFailed, kExpired };
-/// "delivered", "retry", "failed" or "expired".
-std::string_view OutcomeName(Outcome outcome);
 
 /// One attempt.
 struct DeliveryResult {
@@ -56,12 +53,6 @@ struct QueueStatus {
   std::optional<DeliveryResult> last;
 };
 
-/// What an answer means: 2xx delivered; 408, 425, 429 and 5xx to be tried again; everything else
-/// failed.
-Outcome JudgeStatus(int status);
-/// The wait that a `Retry-After` header asks for: seconds or an HTTP date; nothing where it is
-/// malformed.
-std::optional<Millis> ParseRetryAfter(std::string_view value, TimestampMs now);
 /// A header value that is the same whenever the same notification is sent again.
 std::string IdempotencyKey(std::string_view queue, std::string_view group_key,
                            TimestampMs created_at, std::string_view body);
@@ -94,8 +85,9 @@ class Delivery {
 
   void Run(Queue& queue, const std::stop_token& stop);
   DeliveryResult Attempt(Queue& queue, const OutboxEntry& entry, const std::stop_token& stop,
-                         Millis& retry_after);
-  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result, Millis retry_after);
+                         SendResult& sent);
+  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result,
+              const SendResult& sent);
   void Log(const DeliveryResult& result, const OutboxEntry& entry);
   void Wait(std::unique_lock<std::mutex>& lock, const Queue& queue, const std::stop_token& stop);
   Millis Backoff(int attempts);

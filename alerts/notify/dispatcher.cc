@@ -1,7 +1,5 @@
 #include "alerts/notify/dispatcher.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace tierwatch {
@@ -106,39 +104,38 @@ void Dispatcher::Flush(Group& group) {
     return AlertBefore(a->labels, b->labels);
   });
   if (const auto at = receivers_.find(group.route->receiver); at != receivers_.end()) {
-    const Receiver& receiver = *at->second;
-    for (std::size_t i = 0; i < receiver.webhooks.size(); ++i) Tell(group, alerts, receiver, i);
+    for (const auto& integration : at->second->integrations) Tell(group, alerts, *integration);
   }
   std::erase_if(group.alerts,
                 [](const auto& entry) { return entry.second.state == AlertState::kResolved; });
 }
 
 void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alerts,
-                      const Receiver& receiver, std::size_t index) {
-  const WebhookConfig& webhook = receiver.webhooks[index];
+                      const Integration& integration) {
   Told now_told{{}, {}, clock_.Steady()};
   for (const Alert* alert : alerts) {
     (alert->state == AlertState::kFiring ? now_told.firing : now_told.resolved)
         .insert(alert->labels.Fingerprint());
   }
-  const auto key = std::make_pair(fmt::format("{}/webhook[{}]", receiver.name, index), group.key);
+  const auto key = std::make_pair(integration.name(), group.key);
   const auto told = told_.find(key);
   Notification notification;
-  notification.reason = ReasonToNotify(told == told_.end() ? nullptr : &told->second,
-                                       now_told.firing, now_told.resolved, webhook.send_resolved,
-                                       group.route->repeat_interval, now_told.at);
+  notification.reason = ReasonToNotify(
+      told == told_.end() ? nullptr : &told->second, now_told.firing, now_told.resolved,
+      integration.send_resolved(), group.route->repeat_interval, now_told.at);
   if (notification.reason == NotifyReason::kNone) return;
   for (const Alert* alert : alerts) {
-    if (webhook.send_resolved || alert->state == AlertState::kFiring)
+    if (integration.send_resolved() || alert->state == AlertState::kFiring)
       notification.alerts.push_back(*alert);
   }
   if (!notification.alerts.empty()) {
-    notification.receiver = receiver.name;
+    notification.receiver = integration.receiver();
     notification.integration = key.first;
     notification.group_key = group.key;
     notification.group_labels = group.labels;
     notification.external_url = external_url_;
-    emit_(notification, webhook);
+    notification.time = clock_.Now();
+    emit_(notification, integration);
   }
   // An entry without firing alerts decides as an absent one does.
   if (now_told.firing.empty()) {

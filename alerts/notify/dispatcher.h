@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "alerts/notify/config.h"
-#include "alerts/notify/notification.h"
+#include "alerts/receivers/integration.h"
 #include "base/clock.h"
 
 namespace tierwatch {
@@ -39,7 +39,7 @@ bool AlertBefore(const Labels& a, const Labels& b);
 /// as resolved: they live in the same process as their rules, so nobody can forget to renew them.
 class Dispatcher {
  public:
-  using Emit = std::function<void(const Notification&, const WebhookConfig&)>;
+  using Emit = std::function<void(const Notification&, const Integration&)>;
 
   /// `config` and `clock` must outlive it. `emit` takes over each notification; it may not call
   /// back.
@@ -65,8 +65,8 @@ class Dispatcher {
 
   void Insert(const Route& route, const Alert& alert);
   void Flush(Group& group);
-  void Tell(const Group& group, const std::vector<const Alert*>& alerts, const Receiver& receiver,
-            std::size_t index);
+  void Tell(const Group& group, const std::vector<const Alert*>& alerts,
+            const Integration& integration);
 
   const NotifyConfig& config_;
   const std::string external_url_;

@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "alerts/notify/webhook.h"
-
 namespace tierwatch {
 namespace {
 
@@ -19,9 +17,9 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
       clock_(clock),
       delivery_(config_, options, MakeMemoryOutbox(), clock, logger, registry),
       dispatcher_(config_, std::move(external_url), clock,
-                  [this](const Notification& notification, const WebhookConfig& webhook) {
+                  [this](const Notification& notification, const Integration& integration) {
                     delivery_.Add(notification.integration, notification.group_key,
-                                  WebhookPayload(notification, webhook.max_alerts));
+                                  integration.Encode(notification));
                   }),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 

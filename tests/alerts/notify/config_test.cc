@@ -85,20 +85,12 @@ time_intervals: []
   EXPECT_TRUE(root.routes[1].group_by.empty());
 
   ASSERT_EQ(read.config.receivers.size(), 2u);
-  const std::vector<WebhookConfig>& webhooks = read.config.receivers[0].webhooks;
-  ASSERT_EQ(webhooks.size(), 2u);
-  EXPECT_EQ(webhooks[0].url.value, "http://127.0.0.1:1/x");
-  EXPECT_FALSE(webhooks[0].send_resolved);
-  EXPECT_EQ(webhooks[0].max_alerts, 3u);
-  EXPECT_EQ(webhooks[0].timeout, Millis{7'000});
-  EXPECT_EQ(webhooks[0].http.proxy_url, "http://proxy:3128");
-  EXPECT_TRUE(webhooks[0].http.follow_redirects);
-  EXPECT_EQ(webhooks[1].url.file, "/run/secrets/url");
-  EXPECT_TRUE(webhooks[1].send_resolved);
-  EXPECT_EQ(webhooks[1].http.bearer_token.file, "/run/secrets/token");
-  EXPECT_EQ(webhooks[1].http.tls.server_name, "hooks");
-  EXPECT_FALSE(webhooks[1].http.follow_redirects);
-  EXPECT_EQ(webhooks[1].http.proxy_url, "");
+  const auto& integrations = read.config.receivers[0].integrations;
+  ASSERT_EQ(integrations.size(), 2u);
+  EXPECT_EQ(integrations[0]->name(), "a/webhook[0]");
+  EXPECT_FALSE(integrations[0]->send_resolved());
+  EXPECT_EQ(integrations[1]->name(), "a/webhook[1]");
+  EXPECT_TRUE(integrations[1]->send_resolved());
 }
 
 TEST(NotifyConfigTest, SaysEverythingThatIsWrongAtOnce) {

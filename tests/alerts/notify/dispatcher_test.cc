@@ -24,7 +24,7 @@ class Scene {
     config_ = ReadNotifyConfig(node.value(), diagnostics);
     EXPECT_EQ(diagnostics.ToString(), "");
     dispatcher_ = std::make_unique<Dispatcher>(
-        config_, "http://tw", clock_, [this](const Notification& n, const WebhookConfig&) {
+        config_, "http://tw", clock_, [this](const Notification& n, const Integration&) {
           std::string text = n.integration + " " + std::string(NotifyReasonName(n.reason)) + ":";
           for (const Alert& alert : n.alerts) {
             text += " " + std::string(alert.labels.Get("alertname")) +

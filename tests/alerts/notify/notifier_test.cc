@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "alerts/receivers/http_attempt.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
 #include "tests/support/process.h"

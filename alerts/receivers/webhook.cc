@@ -1,10 +1,12 @@
-#include "alerts/notify/webhook.h"
+#include "alerts/receivers/webhook.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <span>
 
+#include "alerts/receivers/http_attempt.h"
+#include "alerts/receivers/http_config.h"
 #include "base/duration.h"
 
 namespace tierwatch {
@@ -139,6 +141,65 @@ std::string WebhookPayload(const Notification& notification, std::uint64_t max_a
   AppendKey(out, "truncatedAlerts");
   out += fmt::format("{}}}\n", notification.alerts.size() - alerts.size());
   return out;
+}
+
+namespace {
+
+void ReadWebhookUrl(YamlMap& map, WebhookConfig& config) {
+  config.url = ReadSecret(map, "url");
+  if (config.url.empty()) {
+    map.diagnostics().Add(map.node().where(), "webhook: url or url_file is missing");
+  } else if (config.url.value.find("{{") != std::string::npos) {
+    map.diagnostics().Add(map.Where("url"),
+                          "templates in url are not supported by this version of tierwatch");
+  } else if (!config.url.value.empty()) {
+    const Result<Url> url = ParseUrl(config.url.value);
+    if (!url.ok() || (url->scheme != "http" && url->scheme != "https")) {
+      map.diagnostics().Add(map.Where("url"), "url: expected http://host[:port]/path or https://…");
+    }
+  }
+}
+
+class Webhook final : public Integration {
+ public:
+  Webhook(Identity identity, WebhookConfig config)
+      : Integration(std::move(identity)), config_(std::move(config)), client_(config_.http) {}
+
+  std::string Encode(const Notification& notification) const override {
+    return WebhookPayload(notification, config_.max_alerts);
+  }
+
+  SendResult Send(const std::string& body, const SendContext& context) override {
+    Result<std::string> url = config_.url.Read();
+    if (!url.ok()) return {.reason = url.error().message};
+    return AttemptHttp(client_, JsonPost(*std::move(url), body, config_.timeout), context).result;
+  }
+
+ private:
+  const WebhookConfig config_;
+  HttpClient client_;
+};
+
+}  // namespace
+
+WebhookConfig ReadWebhookConfig(YamlMap& map, const HttpOptions& global_http) {
+  WebhookConfig config;
+  ReadWebhookUrl(map, config);
+  const std::int64_t max_alerts = map.Int("max_alerts").value_or(0);
+  if (max_alerts < 0)
+    map.diagnostics().Add(map.Where("max_alerts"), "max_alerts: expected 0 (all) or more");
+  config.max_alerts = static_cast<std::uint64_t>(std::max<std::int64_t>(max_alerts, 0));
+  if (const std::optional<Millis> timeout = map.Duration("timeout");
+      timeout && timeout->count() > 0) {
+    config.timeout = *timeout;
+  }
+  config.http = ReadHttpConfigOr(map, global_http);
+  Refuse(map, "payload");
+  return config;
+}
+
+std::shared_ptr<Integration> MakeWebhook(Integration::Identity identity, WebhookConfig config) {
+  return std::make_shared<Webhook>(std::move(identity), std::move(config));
 }
 
 }  // namespace tierwatch

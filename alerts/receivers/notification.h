@@ -24,6 +24,7 @@ struct Notification {
   NotifyReason reason = NotifyReason::kNone;
   std::vector<Alert> alerts;  // firing and resolved, in Alertmanager's order
   std::string external_url;
+  TimestampMs time = 0;  // when it was decided
 };
 
 }  // namespace tierwatch

@@ -1,4 +1,4 @@
-#include "alerts/notify/webhook.h"
+#include "alerts/receivers/webhook.h"
 
 #include <gtest/gtest.h>
 

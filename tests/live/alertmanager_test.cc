@@ -7,6 +7,7 @@
 
 #include "alerts/notify/notifier.h"
 #include "base/duration.h"
+#include "base/http_client.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
 #include "tests/support/process.h"

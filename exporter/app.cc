@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <stop_token>
 
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
@@ -26,6 +27,7 @@ constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on t
 // In the order of the data's way; destroyed against it: first nobody asks, then nobody samples.
 struct App::Parts {
   Parts(Config c, const Clock& cl, Logger& l) : config(std::move(c)), clock(cl), logger(l) {}
+  ~Parts() { stopping.request_stop(); }
 
   void AddTargets();
   void AddSelf();
@@ -47,6 +49,7 @@ struct App::Parts {
   std::vector<std::unique_ptr<TargetRunner>> runners;
   // At worst a thread for each target: however many hang, they hold up no other.
   Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
+  std::stop_source stopping;  // ends what is asked of us
   std::unique_ptr<HttpServer> server;
 };
 
@@ -83,9 +86,7 @@ WebSource App::Parts::MakeWebSource() {
   return {[this] { return exposition.Current(); },
           [this] { return Ready(); },
           [this] { return RenderOverview(MakeOverviewSource()); },
-          judge.engine(),
-          judge.store(),
-          clock};
+          {judge.engine(), judge.store(), clock, stopping.get_token()}};
 }
 
 OverviewSource App::Parts::MakeOverviewSource() const {

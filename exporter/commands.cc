@@ -13,9 +13,9 @@
 #include "base/http_client.h"
 #include "exporter/app.h"
 #include "exporter/config.h"
-#include "exporter/http_api.h"
 #include "exporter/metric_table.h"
 #include "exporter/process_signals.h"
+#include "exporter/query_text.h"
 
 namespace tierwatch {
 namespace {

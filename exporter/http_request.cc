@@ -27,27 +27,30 @@ int HexDigit(char c) {
   return -1;
 }
 
-std::string DecodeForm(std::string_view text) {
+// Nothing where an escape is broken.
+std::optional<std::string> DecodeForm(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-                        HexDigit(text[i + 2]) >= 0;
-    if (escape) {
-      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
-      i += 2;
-    } else {
+    if (text[i] != '%') {
       out += text[i] == '+' ? ' ' : text[i];
+      continue;
     }
+    if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0) {
+      return std::nullopt;
+    }
+    out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
+    i += 2;
   }
   return out;
 }
 
-std::optional<std::string> FindParameter(std::string_view form, std::string_view name) {
+void AppendParameters(std::string_view form, std::string_view name,
+                      std::vector<std::string>& values) {
   while (!form.empty()) {
     std::string_view pair = Next(form, '&');
-    if (DecodeForm(Next(pair, '=')) == name) return DecodeForm(pair);
+    if (DecodeForm(Next(pair, '=')) != name) continue;
+    if (auto value = DecodeForm(pair)) values.push_back(*std::move(value));
   }
-  return std::nullopt;
 }
 
 bool IsZeroQuality(std::string_view parameters) {
@@ -65,11 +68,19 @@ std::string_view ServerRequest::Header(std::string_view name) const {
   return {};
 }
 
-std::optional<std::string> ServerRequest::Parameter(std::string_view name) const {
-  if (Header("content-type").starts_with("application/x-www-form-urlencoded")) {
-    if (auto value = FindParameter(body, name)) return value;
+std::vector<std::string> ServerRequest::Parameters(std::string_view name) const {
+  std::vector<std::string> values;
+  const std::string_view type = Header("content-type");
+  if (method == "POST" && type.starts_with("application/x-www-form-urlencoded")) {
+    AppendParameters(body, name, values);
   }
-  return FindParameter(query, name);
+  AppendParameters(query, name, values);
+  return values;
+}
+
+std::optional<std::string> ServerRequest::Parameter(std::string_view name) const {
+  std::vector<std::string> values = Parameters(name);
+  return values.empty() ? std::nullopt : std::optional(std::move(values.front()));
 }
 
 bool ServerRequest::AcceptsGzip() const {

@@ -2,6 +2,7 @@
 
 #include <civetweb.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -24,6 +25,8 @@ struct HttpServer::State {
 
   HttpServerOptions options;
   Logger& logger;
+  const Endpoint* Find(ServerRequest& request) const;
+
   std::map<std::string, Endpoint, std::less<>> routes;
   mg_context* context = nullptr;
   std::mutex mutex;
@@ -107,10 +110,14 @@ void Send(mg_connection* connection, const ServerRequest& request, const HttpRep
           bool keep) {
   static const std::string kNothing;
   const std::string& body = reply.body ? *reply.body : kNothing;
-  std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n",
-                  reply.status, mg_get_response_code_text(connection, reply.status),
-                  reply.content_type, body.size(), keep ? "keep-alive" : "close");
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\nConnection: {}\r\n", reply.status,
+                                 mg_get_response_code_text(connection, reply.status),
+                                 keep ? "keep-alive" : "close");
+  constexpr int kNoContent = 204;
+  if (reply.status != kNoContent) {
+    head +=
+        fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", reply.content_type, body.size());
+  }
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
   head += "\r\n";
   const bool with_body = request.method != "HEAD";
@@ -135,10 +142,10 @@ ServerRequest ReadRequest(const mg_request_info& info) {
 HttpReply Answer(mg_connection* connection, const Endpoint* route, const HttpServerOptions& options,
                  ServerRequest& request, Logger& logger) {
   if (route == nullptr) return Plain(404, "no such page");
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (!reads && !(route->post && request.method == "POST")) {
+  const std::vector<std::string>& methods = route->methods;
+  if (std::find(methods.begin(), methods.end(), request.method) == methods.end()) {
     HttpReply reply = Plain(405, "this method is not allowed here");
-    reply.headers.emplace_back("Allow", route->post ? "GET, HEAD, POST" : "GET, HEAD");
+    reply.headers.emplace_back("Allow", fmt::format("{}", fmt::join(methods, ", ")));
     return reply;
   }
   if (auto refused = ReadBody(connection, options, request)) return *refused;
@@ -237,12 +244,31 @@ int HttpServer::port() const {
   return mg_get_server_ports(state_->context, 1, &port) > 0 ? port.port : 0;
 }
 
+// Few paths have a parameter, so those are tried one after the other.
+const Endpoint* HttpServer::State::Find(ServerRequest& request) const {
+  const auto at = routes.find(request.path);
+  if (at != routes.end()) return &at->second;
+  const std::string_view path = request.path;
+  for (const auto& [pattern, endpoint] : routes) {
+    const std::size_t open = pattern.find('{'), close = pattern.find('}');
+    if (open == std::string::npos || close == std::string::npos) continue;
+    const std::string_view head = std::string_view(pattern).substr(0, open);
+    const std::string_view tail = std::string_view(pattern).substr(close + 1);
+    if (path.size() <= head.size() + tail.size()) continue;
+    if (!path.starts_with(head) || !path.ends_with(tail)) continue;
+    const auto part = path.substr(head.size(), path.size() - head.size() - tail.size());
+    if (part.find('/') != std::string_view::npos) continue;
+    request.path_parameter = part;
+    return &endpoint;
+  }
+  return nullptr;
+}
+
 int HttpServer::State::OnRequest(mg_connection* connection) {
   auto& self = *static_cast<State*>(mg_get_user_data(mg_get_context(connection)));
   try {
     ServerRequest request = ReadRequest(*mg_get_request_info(connection));
-    const auto at = self.routes.find(request.path);
-    const Endpoint* route = at == self.routes.end() ? nullptr : &at->second;
+    const Endpoint* route = self.Find(request);
     const HttpReply reply = Answer(connection, route, self.options, request, self.logger);
     // A refused body is still in the pipe, so that connection can't be used again.
     Send(connection, request, reply, route != nullptr && route->ready_made && reply.status < 400);

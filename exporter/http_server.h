@@ -21,14 +21,18 @@ namespace tierwatch {
 struct ServerRequest {
   std::string method;
   std::string path;
+  std::string path_parameter{};  // what stood for the `{…}` of the endpoint's path
   std::string query;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
 
   /// The value of a header, "" where it is absent; `name` in lower case.
   std::string_view Header(std::string_view name) const;
-  /// A parameter of a form body, else of the query; decoded.
+  /// A parameter of the form body of a POST, else of the query; decoded. One with a broken escape
+  /// is left out.
   std::optional<std::string> Parameter(std::string_view name) const;
+  /// All of that name: those of the body first.
+  std::vector<std::string> Parameters(std::string_view name) const;
   /// True where Accept-Encoding names gzip (or *) with a quality above 0.
   bool AcceptsGzip() const;
 };
@@ -44,12 +48,11 @@ struct HttpReply {
 
 using HttpHandler = std::function<HttpReply(const ServerRequest&)>;
 
-/// A path and who answers it. GET and HEAD are always allowed, HEAD is answered as GET without the
-/// body.
+/// A path and who answers it. HEAD is answered as GET without the body.
 struct Endpoint {
-  std::string path;
+  std::string path;  // one part of it may be a `{name}`, for which any one part of a path stands
   HttpHandler handler;
-  bool post = false;
+  std::vector<std::string> methods{"GET", "HEAD"};
   /// True: the handler only hands over what is ready, so it runs on the connection's own thread,
   /// whose stack is small, and the connection is kept alive. False: it runs on a thread with a full
   /// stack; the connection is closed.

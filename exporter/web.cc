@@ -1,10 +1,9 @@
 #include "exporter/web.h"
 
-#include "exporter/http_api.h"
-
 namespace tierwatch {
 namespace {
 
+const std::vector<std::string> kPage{"GET", "HEAD"};
 constexpr const char* kPlainText = "text/plain; charset=utf-8";
 
 HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<const Page>& page) {
@@ -20,24 +19,18 @@ HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<cons
 }  // namespace
 
 std::vector<Endpoint> MakeEndpoints(WebSource source) {
-  std::vector<Endpoint> routes;
+  std::vector<Endpoint> routes = api::ApiEndpoints(source.api);
   routes.push_back({"/", [overview = source.overview](const ServerRequest&) {
                       return HttpReply::Of(200, "text/html; charset=utf-8", overview());
                     }});
-  routes.push_back({"/api/v1/query",
-                    [source](const ServerRequest& request) {
-                      return AnswerInstantQuery(request, source.engine, source.storage,
-                                                source.clock);
-                    },
-                    true});
   routes.push_back({"/metrics",
                     [page = source.page](const ServerRequest& request) {
                       return AnswerMetrics(request, page());
                     },
-                    false, true});
+                    kPage, true});
   routes.push_back({"/-/healthy",
                     [](const ServerRequest&) { return HttpReply::Of(200, kPlainText, "ok\n"); },
-                    false, true});
+                    kPage, true});
   routes.push_back({"/-/ready",
                     [ready = source.ready](const ServerRequest&) {
                       return ready()
@@ -46,7 +39,7 @@ std::vector<Endpoint> MakeEndpoints(WebSource source) {
                                        503, kPlainText,
                                        "not ready: targets are being sampled for the first time\n");
                     },
-                    false, true});
+                    kPage, true});
   return routes;
 }
 

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "alerts/promql/promql.h"
-#include "base/clock.h"
+#include "exporter/api/api.h"
 #include "exporter/exposition.h"
 #include "exporter/http_server.h"
 
@@ -18,12 +17,10 @@ struct WebSource {
   std::function<std::shared_ptr<const Page>()> page;
   std::function<bool()> ready;
   std::function<std::string()> overview;  // the page at "/"
-  const promql::Engine& engine;
-  const series::Queryable& storage;
-  const Clock& clock;
+  api::ApiSource api;
 };
 
-/// /, /metrics, /-/healthy, /-/ready, /api/v1/query.
+/// /, /metrics, /-/healthy, /-/ready, /api/v1/….
 std::vector<Endpoint> MakeEndpoints(WebSource source);
 
 }  // namespace tierwatch

@@ -13,7 +13,9 @@ set(may_include_alerts_receivers base alerts/template alerts/receivers alerts/ru
 set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/alert.h)
 set(may_include_demo base collectors/client demo)
 set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
-  demo exporter)
+  demo exporter exporter/api)
+set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules exporter
+  exporter/api)
 
 # Libraries that one place alone may include.
 set(only_yaml-cpp/ "^base/yaml\\.cc$")

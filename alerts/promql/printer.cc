@@ -137,6 +137,22 @@ std::string MatchingText(const VectorMatching& matching) {
   return text;
 }
 
+std::string OperatorText(const Binary& node) {
+  return std::string(OpText(node.op)) + (node.return_bool ? " bool" : "") +
+         (node.matching ? MatchingText(*node.matching) : "");
+}
+
+std::string HeadText(const Aggregate& node) {
+  const std::string op(OpText(node.op));
+  if (node.without) return op + " without (" + LabelList(node.grouping) + ") ";
+  return node.grouping.empty() ? op : op + " by (" + LabelList(node.grouping) + ") ";
+}
+
+std::string SubqueryText(const Subquery& node) {
+  return "[" + Text(node.range) + ":" + (node.step.IsSet() ? Text(node.step) : "") + "]" +
+         AtText(node.shift) + OffsetText(node.shift);
+}
+
 struct Printer {
   std::string operator()(const NumberLiteral& node) {
     return Seconds(node.value, node.as_duration);
@@ -149,11 +165,7 @@ struct Printer {
     return SelectorText(node.vector) + "[" + Text(node.range) + "]" + ExtendedText(node.vector) +
            AtText(node.vector.shift) + OffsetText(node.vector.shift);
   }
-  std::string operator()(const Subquery& node) {
-    return Print(*node.expr) + "[" + Text(node.range) + ":" +
-           (node.step.IsSet() ? Text(node.step) : "") + "]" + AtText(node.shift) +
-           OffsetText(node.shift);
-  }
+  std::string operator()(const Subquery& node) { return Print(*node.expr) + SubqueryText(node); }
   std::string operator()(const Paren& node) { return "(" + Print(*node.expr) + ")"; }
   std::string operator()(const Unary& node) {
     return (node.negative ? "-" : "+") + Print(*node.expr);
@@ -162,18 +174,11 @@ struct Printer {
     std::string lhs = Print(*node.lhs);
     // A sign before a power is the power's, not the number's: +Inf ^ 2 is +(Inf ^ 2).
     if (node.op == BinaryOp::kPow && lhs == "+Inf") lhs = "Inf";
-    return lhs + " " + std::string(OpText(node.op)) + (node.return_bool ? " bool" : "") +
-           (node.matching ? MatchingText(*node.matching) : "") + " " + Print(*node.rhs);
+    return lhs + " " + OperatorText(node) + " " + Print(*node.rhs);
   }
   std::string operator()(const Aggregate& node) {
-    std::string text(OpText(node.op));
-    if (node.without) {
-      text += " without (" + LabelList(node.grouping) + ") ";
-    } else if (!node.grouping.empty()) {
-      text += " by (" + LabelList(node.grouping) + ") ";
-    }
-    return text + "(" + (node.parameter ? Print(*node.parameter) + ", " : "") + Print(*node.expr) +
-           ")";
+    return HeadText(node) + "(" + (node.parameter ? Print(*node.parameter) + ", " : "") +
+           Print(*node.expr) + ")";
   }
   std::string operator()(const Call& node) {
     std::string args;
@@ -183,8 +188,52 @@ struct Printer {
   std::string operator()(const StepInvariant& node) { return Print(*node.expr); }
 };
 
+// Prints a node that is too long for a line, each of its parts at a deeper level.
+struct PrettyPrinter {
+  int level = 0;
+
+  static std::string At(int level, const Expr& expr) {
+    constexpr std::size_t kLine = 100;
+    std::string text = Print(expr);
+    if (text.size() <= kLine) return Indent(level) + text;
+    return std::visit(PrettyPrinter{level}, expr.node);
+  }
+  static std::string Indent(int level) {
+    return std::string(2 * static_cast<std::size_t>(level), ' ');
+  }
+  std::string Deeper(const ExprPtr& expr) const { return At(level + 1, *expr); }
+
+  std::string operator()(const auto& leaf) const { return Indent(level) + Printer{}(leaf); }
+  std::string operator()(const Subquery& node) const {
+    return At(level, *node.expr) + SubqueryText(node);
+  }
+  std::string operator()(const Paren& node) const {
+    return Indent(level) + "(\n" + Deeper(node.expr) + "\n" + Indent(level) + ")";
+  }
+  std::string operator()(const Unary& node) const {
+    const std::string child = At(level, *node.expr);
+    return Indent(level) + (node.negative ? "-" : "+") + child.substr(Indent(level).size());
+  }
+  std::string operator()(const Binary& node) const {
+    return Deeper(node.lhs) + "\n" + Indent(level) + OperatorText(node) + "\n" + Deeper(node.rhs);
+  }
+  std::string operator()(const Aggregate& node) const {
+    const std::string parameter = node.parameter ? Deeper(node.parameter) + ",\n" : "";
+    return Indent(level) + HeadText(node) + "(\n" + parameter + Deeper(node.expr) + "\n" +
+           Indent(level) + ")";
+  }
+  std::string operator()(const Call& node) const {
+    std::string args;
+    for (const ExprPtr& arg : node.args) args += (args.empty() ? "" : ",\n") + Deeper(arg);
+    return Indent(level) + std::string(node.function->name) + "(\n" + args + "\n" + Indent(level) +
+           ")";
+  }
+  std::string operator()(const StepInvariant& node) const { return At(level, *node.expr); }
+};
+
 }  // namespace
 
 std::string Print(const Expr& expr) { return std::visit(Printer{}, expr.node); }
+std::string Pretty(const Expr& expr) { return PrettyPrinter::At(0, expr); }
 
 }  // namespace tierwatch::promql

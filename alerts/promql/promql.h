@@ -32,6 +32,9 @@ Result<ExprPtr> Parse(std::string_view text);
 Result<std::vector<series::Matcher>> ParseSelector(std::string_view text);
 /// The canonical text; Parse(Print(e)) is e.
 std::string Print(const Expr& expr);
+/// The canonical text for people: parts of more than 100 bytes are broken into indented lines.
+/// Source: Prometheus 3.14, promql/parser/prettier.go.
+std::string Pretty(const Expr& expr);
 ValueType TypeOf(const Expr& expr);
 
 struct Scalar {

@@ -43,14 +43,18 @@ class HttpServerTest : public testing::Test {
                       [page](const ServerRequest&) {
                         return HttpReply{200, "text/plain", {}, page};
                       },
-                      false, true});
+                      {"GET", "HEAD"},
+                      true});
     routes.push_back({"/echo",
                       [](const ServerRequest& request) {
                         return HttpReply::Of(200, "text/plain",
                                              request.method + " " + request.body + " " +
                                                  request.Parameter("q").value_or("-"));
                       },
-                      true});
+                      {"GET", "POST"}});
+    routes.push_back({"/label/{name}/values", [](const ServerRequest& request) {
+                        return HttpReply::Of(200, "text/plain", request.path_parameter);
+                      }});
     routes.push_back({"/deep", [](const ServerRequest&) {
                         volatile char large[1 << 20] = {};
                         large[0] = 'd';
@@ -114,6 +118,25 @@ TEST_F(HttpServerTest, AnswersGetHeadAndPost) {
   EXPECT_EQ(form.body, "POST q=up%20%3E+0 up > 0");
   const HttpResponse large = Send({}, "/metrics");
   EXPECT_EQ(large.body.size(), 300'001u);
+}
+
+TEST_F(HttpServerTest, APartOfAPathCanBeAParameter) {
+  EXPECT_EQ(Send({}, "/label/tier/values").body, "tier");
+  EXPECT_EQ(Send({}, "/label/a%20b/values").body, "a b");
+  for (const char* wrong : {"/label//values", "/label/values", "/label/a/b/values", "/label/a"}) {
+    EXPECT_EQ(Send({}, wrong).status, 404) << wrong;
+  }
+}
+
+TEST(ServerRequest, GivesAllParametersOfAName) {
+  ServerRequest request;
+  request.method = "POST";
+  request.headers = {{"content-type", "application/x-www-form-urlencoded"}};
+  request.body = "match[]=b&match%5B%5D=c+d";
+  request.query = "x=1&match[]=a&match[]=%zz&match[]";
+  EXPECT_THAT(request.Parameters("match[]"), testing::ElementsAre("b", "c d", "a", ""));
+  request.method = "GET";  // whose body is no form
+  EXPECT_THAT(request.Parameters("match[]"), testing::ElementsAre("a", ""));
 }
 
 TEST_F(HttpServerTest, HeadHasTheHeadersAlone) {

@@ -1,12 +1,13 @@
 // /api/v1/query over a real store and engine. The answers of expressions that need no data and of
 // the exponential and the empty histogram are those that Prometheus 2.42 gave.
-#include "exporter/http_api.h"
+#include "exporter/api/query.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "alerts/series/float_histogram_text.h"
 #include "alerts/series/store.h"
+#include "tests/exporter/api/ask.h"
 #include "tests/support/fake_clock.h"
 
 namespace tierwatch {
@@ -14,9 +15,9 @@ namespace {
 
 using testing::HasSubstr;
 
-class HttpApi : public testing::Test {
+class QueryApi : public testing::Test {
  protected:
-  HttpApi() {
+  QueryApi() {
     Add({{"__name__", "hits"}, {"tier", "L1"}}, 1'000, 1);
     Add({{"__name__", "hits"}, {"tier", "L1"}}, 2'500, 0.1);
     Add({{"__name__", "hits"}, {"tier", "L2 \"x\"\n\xff"}}, 1'000, 1e-7);
@@ -28,14 +29,7 @@ class HttpApi : public testing::Test {
   }
 
   HttpReply Ask(const std::string& query, const std::string& body = "") const {
-    ServerRequest request;
-    request.method = body.empty() ? "GET" : "POST";
-    request.query = query;
-    request.body = body;
-    if (!body.empty()) {
-      request.headers = {{"content-type", "application/x-www-form-urlencoded; charset=UTF-8"}};
-    }
-    return AnswerInstantQuery(request, engine_, store_, clock_);
+    return api::Ask(endpoints_, "query", query, body);
   }
   // The answer's `data` and what follows it, at the time 4 s unless the query says another.
   std::string Data(const std::string& query) const {
@@ -43,13 +37,16 @@ class HttpApi : public testing::Test {
     EXPECT_EQ(reply.status, 200) << *reply.body;
     EXPECT_EQ(reply.content_type, "application/json");
     const std::string head = R"({"status":"success","data":)";
-    EXPECT_TRUE(reply.body->starts_with(head) && reply.body->ends_with("}\n")) << *reply.body;
-    return reply.body->substr(head.size(), reply.body->size() - head.size() - 2);
+    EXPECT_TRUE(reply.body->starts_with(head) && reply.body->ends_with("}")) << *reply.body;
+    return reply.body->substr(head.size(), reply.body->size() - head.size() - 1);
   }
 
   series::Store store_;
   const promql::Engine engine_;
   FakeClock clock_{1'700'000'000'250};
+  std::stop_source stop_;
+  const std::vector<Endpoint> endpoints_ =
+      api::QueryEndpoints({engine_, store_, clock_, stop_.get_token()});
 
  private:
   void Add(Labels labels, TimestampMs time, double value) {
@@ -63,18 +60,21 @@ class HttpApi : public testing::Test {
   }
 };
 
-TEST_F(HttpApi, EndsAQueryAtItsTimeout) {
+TEST_F(QueryApi, EndsAQueryAtItsTimeout) {
   EXPECT_EQ(Ask("time=4&timeout=5s&query=hits").status, 200);
   EXPECT_EQ(Ask("time=4&timeout=0.5&query=hits").status, 200);
   const HttpReply late = Ask("time=4&timeout=0&query=hits");
   EXPECT_EQ(late.status, 503);
-  EXPECT_THAT(*late.body, HasSubstr(R"("errorType":"timeout","error":"query timed out after 0s")"));
-  for (const char* wrong : {"abc", "-1", "nan"}) {
+  EXPECT_THAT(
+      *late.body,
+      HasSubstr(R"("errorType":"timeout","error":"query timed out in expression evaluation")"));
+  EXPECT_EQ(Ask("time=4&timeout=-1&query=hits").status, 503);
+  for (const char* wrong : {"abc", "nan"}) {
     EXPECT_EQ(Ask(std::string("time=4&query=hits&timeout=") + wrong).status, 400) << wrong;
   }
 }
 
-TEST_F(HttpApi, GivesEveryTypeAsPrometheusDoes) {
+TEST_F(QueryApi, GivesEveryTypeAsPrometheusDoes) {
   const struct {
     const char* query;
     const char* data;
@@ -96,7 +96,7 @@ TEST_F(HttpApi, GivesEveryTypeAsPrometheusDoes) {
   for (const auto& [query, data] : cases) EXPECT_EQ(Data(query), data) << query;
 }
 
-TEST_F(HttpApi, PrintsTheValuesOfSeriesAsPrometheusDoes) {
+TEST_F(QueryApi, PrintsTheValuesOfSeriesAsPrometheusDoes) {
   const std::pair<const char*, const char*> cases[] = {
       {"1e-6", "0.000001"},
       {"1e-7", "1e-07"},
@@ -121,7 +121,7 @@ TEST_F(HttpApi, PrintsTheValuesOfSeriesAsPrometheusDoes) {
   }
 }
 
-TEST_F(HttpApi, GivesANativeHistogramWithItsBuckets) {
+TEST_F(QueryApi, GivesANativeHistogramWithItsBuckets) {
   // Which bounds belong to a bucket: 0 the upper, 1 the lower, 3 both.
   const std::string exponential =
       R"({"count":"8","sum":"5","buckets":[[1,"-2","-1","3"],[3,"-0.001","0.001","2"],)"
@@ -143,7 +143,7 @@ TEST_F(HttpApi, GivesANativeHistogramWithItsBuckets) {
   }
 }
 
-TEST_F(HttpApi, TellsWarningsAndInfosBesideTheData) {
+TEST_F(QueryApi, TellsWarningsAndInfosBesideTheData) {
   EXPECT_THAT(Data("quantile(2,hits)"),
               HasSubstr(R"-("value":[4,"+Inf"]}]},"warnings":["PromQL warning: quantile value )-"
                         R"-(should be between 0 and 1, got 2 (1:10)"])-"));
@@ -151,7 +151,7 @@ TEST_F(HttpApi, TellsWarningsAndInfosBesideTheData) {
               HasSubstr(R"(,"infos":["PromQL info: metric might not be a counter)"));
 }
 
-TEST_F(HttpApi, TakesTheTimeInEveryForm) {
+TEST_F(QueryApi, TakesTheTimeInEveryForm) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "1700000000.25"},
       {"time=", "1700000000.25"},
@@ -169,7 +169,7 @@ TEST_F(HttpApi, TakesTheTimeInEveryForm) {
   }
 }
 
-TEST_F(HttpApi, ErrorsComeInTheEnvelope) {
+TEST_F(QueryApi, ErrorsComeInTheEnvelope) {
   const struct {
     const char* query;
     int status;
@@ -193,45 +193,6 @@ TEST_F(HttpApi, ErrorsComeInTheEnvelope) {
     EXPECT_EQ(reply.status, status) << query;
     EXPECT_EQ(reply.content_type, "application/json");
     EXPECT_THAT(*reply.body, HasSubstr(body)) << query;
-  }
-}
-
-TEST_F(HttpApi, AnswersReadAsTextForPeople) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"1.5", "1.5 @4\n"},
-      {"%22te%22", "te @4\n"},
-      {"hits{tier=%22L1%22}", "hits{tier=\"L1\"} => 0.1 @4\n"},
-      {"hits{tier=%22L1%22}[5s]", "hits{tier=\"L1\"} =>\n1 @1\n0.1 @2.5\n"},
-      {"exponential",
-       "exponential => {count:8, sum:5, [-2,-1):3, [-0.001,0.001]:2, (0.5,1]:1, (2,4]:2} @4\n"},
-      {"empty[5s]", "empty =>\n{count:0, sum:0} @2\n"},
-      {"quantile(2,hits)",
-       "{} => +Inf @4\n# PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)\n"},
-  };
-  for (const auto& [query, text] : cases) {
-    const Result<std::string> answer =
-        FormatQueryAnswer(*Ask(std::string("time=4&query=") + query).body);
-    ASSERT_TRUE(answer.ok()) << query << ": " << answer.error().message;
-    EXPECT_EQ(*answer, text) << query;
-  }
-}
-
-TEST(QueryAnswer, WhatIsNoAnswerIsAnError) {
-  const std::pair<const char*, const char*> cases[] = {
-      {R"({"status":"error","errorType":"bad_data","error":"what?"})", "bad_data: what?"},
-      {"", "not that of Prometheus's query API"},
-      {"<html>", "not that of Prometheus's query API"},
-      {"[]", "not that of Prometheus's query API"},
-      {R"({"status":"success"})", "not that of Prometheus's query API"},
-      {R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{}}]}})",
-       "not that of Prometheus's query API"},
-      {R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}})",
-       "not that of Prometheus's query API"},
-  };
-  for (const auto& [body, message] : cases) {
-    const Result<std::string> answer = FormatQueryAnswer(body);
-    ASSERT_FALSE(answer.ok()) << body;
-    EXPECT_THAT(answer.error().message, HasSubstr(message)) << body;
   }
 }
 

@@ -8,6 +8,12 @@ namespace {
 
 constexpr Millis kPruneEvery{60'000};
 
+NotifierOptions NotifierOptionsFor(const Config& config) {
+  NotifierOptions options;
+  if (!config.storage_path.empty()) options.database_path = config.storage_path + "/state.db";
+  return options;
+}
+
 }  // namespace
 
 Judge::Judge(Config& config, const Clock& clock, Logger& logger, prometheus::Registry& registry)
@@ -18,7 +24,8 @@ Judge::Judge(Config& config, const Clock& clock, Logger& logger, prometheus::Reg
       snapshots_(std::make_unique<SnapshotKeeper>(
           store_, config.storage_path.empty() ? "" : config.storage_path + "/samples", logger,
           registry, clock)),
-      notifier_(std::move(config.alerting), config.external_url, clock, logger, registry),
+      notifier_(std::move(config.alerting), config.external_url, clock, logger, registry,
+                NotifierOptionsFor(config)),
       evaluator_(std::move(config.rules),
                  {.external_labels = config.external_labels, .external_url = config.external_url},
                  {.questions = AskStanding(engine_, store_, clock),

@@ -58,12 +58,25 @@ constexpr std::string_view kOtherGlobals[] = {"jira_api_url",
                                               "wechat_api_secret",
                                               "wechat_api_url"};
 
+// tierwatch's own: {notifications: 30, interval: 1m}.
+void ReadRateLimit(const YamlNode& node, Receiver& receiver, Diagnostics& diagnostics) {
+  YamlMap map(node, "rate_limit", diagnostics);
+  map.Require("notifications");
+  const std::int64_t count = map.Int("notifications").value_or(1);
+  if (count < 1 || count > 1'000'000)
+    diagnostics.Add(map.Where("notifications"), "notifications: expected 1 to 1000000");
+  receiver.rate_limit = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+  const std::optional<Millis> interval = map.Duration("interval");
+  if (interval && interval->count() > 0) receiver.rate_interval = *interval;
+}
+
 Receiver ReadReceiver(const YamlNode& node, const HttpOptions& global_http,
                       Diagnostics& diagnostics) {
   YamlMap map(node, "receiver", diagnostics);
   Receiver receiver;
   map.Require("name");
   receiver.name = map.String("name").value_or("");
+  if (const YamlNode* limit = map.Get("rate_limit")) ReadRateLimit(*limit, receiver, diagnostics);
   if (const YamlNode* list = map.Get("webhook_configs")) {
     if (!list->IsSequence())
       diagnostics.Add(list->where(), "webhook_configs: expected a list, not " + list->Describe());
@@ -92,6 +105,7 @@ class RouteReader {
     ReadReceiverName(map, route, parent == nullptr);
     ReadGroupBy(map, route);
     ReadTimers(map, route);
+    ReadFallback(map, route);
     ReadMatchers(map, route);
     route.continue_matching = map.Bool("continue").value_or(false);
     if (parent == nullptr) CheckRoot(map, route);
@@ -106,6 +120,8 @@ class RouteReader {
   static Route Inherit(const Route& parent) {
     Route route;
     route.receiver = parent.receiver;
+    route.fallback = parent.fallback;
+    route.fallback_after = parent.fallback_after;
     route.group_by = parent.group_by;
     route.group_by_all = parent.group_by_all;
     route.group_wait = parent.group_wait;
@@ -119,12 +135,27 @@ class RouteReader {
     const std::string name = map.String("receiver").value_or("");
     if (name.empty()) return;
     route.receiver = name;
+    CheckReceiver(map, "receiver", name);
+  }
+
+  // tierwatch's own: who is told too while the receiver can't be.
+  void ReadFallback(YamlMap& map, Route& route) {
+    ReadTimer(map, "fallback_after", Millis{1}, route.fallback_after);
+    const std::optional<std::string> name = map.String("fallback");
+    if (!name) return;
+    route.fallback = *name;
+    CheckReceiver(map, "fallback", *name);
+    if (*name == route.receiver)
+      diagnostics_.Add(map.Where("fallback"), "fallback: expected another receiver than the route's");
+  }
+
+  void CheckReceiver(YamlMap& map, std::string_view key, const std::string& name) {
     std::vector<std::string_view> names;
     for (const Receiver& receiver : receivers_) names.push_back(receiver.name);
     if (std::find(names.begin(), names.end(), name) != names.end()) return;
     const std::string_view nearest = Nearest(name, names);
     diagnostics_.Add(
-        map.Where("receiver"),
+        map.Where(key),
         fmt::format("receiver \"{}\" is not defined in receivers{}", name,
                     nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
   }

@@ -15,6 +15,8 @@ namespace tierwatch {
 /// Without integrations, a receiver swallows what it gets: Alertmanager's way to mute a route.
 struct Receiver {
   std::string name;
+  std::size_t rate_limit = 0;  // requests of an integration in `rate_interval`; 0 = no limit
+  Millis rate_interval{60'000};
   std::vector<std::shared_ptr<Integration>> integrations;
 };
 

@@ -1,23 +1,21 @@
 #include "alerts/notify/delivery.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 
 namespace tierwatch {
 namespace {
 
-constexpr std::array<MetricInfo, 4> kMetrics{{
+constexpr std::array<MetricInfo, 6> kMetrics{{
     {"tierwatch_notifications_total",
      prometheus::MetricType::Counter,
-     "Notifications that left the outbox: delivered, failed (refused for good) or expired.",
+     "Notifications that left the outbox: delivered, failed (refused for good), expired, or merged into a later one.",
      {"receiver", "outcome"}},
     {"tierwatch_notification_retries_total",
      prometheus::MetricType::Counter,
@@ -31,6 +29,15 @@ constexpr std::array<MetricInfo, 4> kMetrics{{
      prometheus::MetricType::Gauge,
      "Notifications that are owed to a receiver.",
      {"receiver"}},
+    {"tierwatch_notify_persisting",
+     prometheus::MetricType::Gauge,
+     "1 while what is owed is written to the state database before it is sent; 0 while that fails "
+     "and it is in memory alone.",
+     {}},
+    {"tierwatch_notify_database_failures_total",
+     prometheus::MetricType::Counter,
+     "Reads and writes of the notifier's state database that failed.",
+     {}},
 }};
 const prometheus::Histogram::BucketBoundaries kBuckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                                        0.5,   1,    2.5,   5,    10,  30};
@@ -59,23 +66,29 @@ struct Delivery::Instruments {
 
 // One integration of one receiver.
 struct Delivery::Queue {
-  Queue(Integration& target, Instruments& instruments)
-      : integration(target),
-        receiver(target.receiver()),
-        name(target.name()),
+  Queue(std::shared_ptr<Integration> target, const Receiver& config, Instruments& instruments)
+      : integration(std::move(target)),
+        receiver(integration->receiver()),
+        name(integration->name()),
+        limit(config.rate_limit),
+        limit_interval(config.rate_interval),
         retries(instruments.retries.Add({{"receiver", receiver}})),
         duration(instruments.durations.Add({{"receiver", receiver}}, kBuckets)),
         pending(instruments.pending.Add({{"receiver", receiver}})) {
-    for (const Outcome outcome : {Outcome::kDelivered, Outcome::kFailed, Outcome::kExpired}) {
+    for (const Outcome outcome : {Outcome::kDelivered, Outcome::kFailed, Outcome::kExpired,
+                                  Outcome::kMerged}) {
       outcomes[static_cast<std::size_t>(outcome)] = &instruments.notifications.Add(
           {{"receiver", receiver}, {"outcome", std::string(OutcomeName(outcome))}});
     }
   }
 
-  Integration& integration;
+  const std::shared_ptr<Integration> integration;
   const std::string receiver;
   const std::string name;
-  std::array<prometheus::Counter*, 4> outcomes{};
+  const std::size_t limit;  // 0 = none
+  const Millis limit_interval;
+  std::deque<SteadyTime> sent;  // the last `limit` requests
+  std::array<prometheus::Counter*, 5> outcomes{};
   prometheus::Counter& retries;
   prometheus::Histogram& duration;
   prometheus::Gauge& pending;                   // shared by the receiver's integrations
@@ -85,28 +98,17 @@ struct Delivery::Queue {
 
 std::span<const MetricInfo> NotifyMetrics() { return kMetrics; }
 
-std::string IdempotencyKey(std::string_view queue, std::string_view group_key,
-                           TimestampMs created_at, std::string_view body) {
-  const std::string text = fmt::format("{}\n{}\n{}\n{}", queue, group_key, created_at, body);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  std::string key;
-  for (std::size_t i = 0; i < 16; ++i) key += fmt::format("{:02x}", digest[i]);
-  return key;
-}
-
-Delivery::Delivery(const NotifyConfig& config, DeliveryOptions options,
-                   std::unique_ptr<Outbox> outbox, const Clock& clock, Logger& logger,
-                   prometheus::Registry& registry)
+Delivery::Delivery(const NotifyConfig& config, DeliveryOptions options, const Clock& clock,
+                   Logger& logger, prometheus::Registry& registry, std::function<void()> news)
     : options_(options),
       clock_(clock),
       logger_(logger),
       instruments_(std::make_unique<Instruments>(registry)),
-      random_(std::random_device{}()),
-      outbox_(std::move(outbox)) {
+      tell_news_(std::move(news)),
+      random_(std::random_device{}()) {
   for (const Receiver& receiver : config.receivers) {
     for (const auto& integration : receiver.integrations)
-      queues_.push_back(std::make_unique<Queue>(*integration, *instruments_));
+      queues_.push_back(std::make_unique<Queue>(integration, receiver, *instruments_));
   }
   for (const std::unique_ptr<Queue>& queue : queues_) {
     for (int i = 0; i < options_.threads_per_queue; ++i) {
@@ -124,45 +126,119 @@ void Delivery::Stop() {
   threads_.clear();
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Queue>& queue : queues_) {
-    const std::size_t pending = outbox_->Pending(queue->name);
+    const std::size_t pending = outbox_.Pending(queue->name);
     if (pending == 0) continue;
     queue->pending.Decrement(static_cast<double>(pending));  // the registry may serve a successor
-    logger_.Error("notifications were not delivered before the end",
+    logger_.Warn("notifications were not delivered before the end",
                   {{"queue", queue->name}, {"pending", pending}});
   }
 }
 
-void Delivery::Add(const std::string& queue, const std::string& group_key, std::string body) {
-  OutboxEntry entry;
-  entry.queue = queue;
-  entry.group_key = group_key;
-  entry.created_at = clock_.Now();
-  entry.due = clock_.Steady();
-  entry.expires = entry.due + options_.expiry;
-  entry.idempotency_key = IdempotencyKey(queue, group_key, entry.created_at, body);
-  entry.body = std::move(body);
+Delivery::Queue* Delivery::Find(std::string_view name) const {
+  const auto at = std::find_if(queues_.begin(), queues_.end(),
+                               [&](const auto& queue) { return queue->name == name; });
+  return at == queues_.end() ? nullptr : at->get();
+}
+
+bool Delivery::Add(OutboxEntry entry) {
   const std::lock_guard lock(mutex_);
-  const auto at =
-      std::find_if(queues_.begin(), queues_.end(), [&](const auto& q) { return q->name == queue; });
-  assert(at != queues_.end());
-  (*at)->pending.Increment();
-  outbox_->Add(std::move(entry));
+  Queue* const queue = Find(entry.queue);
+  if (queue == nullptr) return false;
+  queue->pending.Increment();
+  outbox_.Add(std::move(entry));
   Changed();
+  return true;
+}
+
+std::vector<OutboxEntry> Delivery::Withdraw(const std::string& queue,
+                                            const std::string& group_key) {
+  const std::lock_guard lock(mutex_);
+  return Withdrawn(queue, outbox_.Withdraw(queue, group_key));
+}
+
+std::vector<OutboxEntry> Delivery::WithdrawIf(
+    const std::string& queue, const std::function<bool(const OutboxEntry&)>& wanted) {
+  const std::lock_guard lock(mutex_);
+  return Withdrawn(queue, outbox_.WithdrawIf(queue, wanted));
+}
+
+std::vector<OutboxEntry> Delivery::Withdrawn(std::string_view name,
+                                             std::vector<OutboxEntry> entries) {
+  if (entries.empty()) return entries;
+  Find(name)->pending.Decrement(static_cast<double>(entries.size()));
+  for (const OutboxEntry& entry : entries) fell_back_.erase(entry.id);
+  return entries;
+}
+
+void Delivery::CountMerged(const std::vector<OutboxEntry>& merged) {
+  const std::lock_guard lock(mutex_);
+  for (const OutboxEntry& entry : merged)
+    Find(entry.queue)->outcomes[static_cast<std::size_t>(Outcome::kMerged)]->Increment();
+}
+
+void Delivery::Restore(std::map<std::pair<std::string, std::string>, std::string> states) {
+  const std::lock_guard lock(mutex_);
+  states_ = std::move(states);
+}
+
+std::string Delivery::StateOf(const OutboxEntry& entry) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = states_.find({entry.queue, entry.group_key});
+  return at == states_.end() ? "" : at->second;
+}
+
+// When nothing fires any more, the next incident is another one.
+void Delivery::KeepState(const OutboxEntry& entry, const SendResult& sent) {
+  if (sent.outcome != Outcome::kDelivered) return;
+  const auto key = std::make_pair(entry.queue, entry.group_key);
+  const auto& alerts = entry.notification->alerts;
+  const bool fires = std::any_of(alerts.begin(), alerts.end(), [](const Alert& alert) {
+    return alert.state == AlertState::kFiring;
+  });
+  if (fires && sent.state) {
+    states_[key] = news_.states[key] = *sent.state;
+  } else if (!fires && states_.erase(key) > 0) {
+    news_.states[key] = "";
+  }
+}
+
+DeliveryNews Delivery::TakeNews() {
+  const std::lock_guard lock(mutex_);
+  FindOverdue();
+  return std::exchange(news_, {});
+}
+
+// Also what was never tried is overdue: it may stand behind requests that hang.
+void Delivery::FindOverdue() {
+  const TimestampMs now = clock_.Now();
+  outbox_.ForEach([&](const OutboxEntry& entry) {
+    const Millis patience = entry.notification->fallback_after;
+    if (patience.count() == 0 || now - entry.owed_since < patience.count()) return;
+    if (fell_back_.insert(entry.id).second)
+      news_.overdue.emplace_back(entry.queue, entry.group_key);
+  });
+}
+
+bool Delivery::Pending() const {
+  const std::lock_guard lock(mutex_);
+  return !AllSettled();
+}
+
+bool Delivery::AllSettled() const {
+  return std::all_of(queues_.begin(), queues_.end(),
+                     [this](const auto& queue) { return outbox_.Pending(queue->name) == 0; });
 }
 
 bool Delivery::Drain(Millis patience) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, patience, [this] {
-    return std::all_of(queues_.begin(), queues_.end(),
-                       [this](const auto& q) { return outbox_->Pending(q->name) == 0; });
-  });
+  return changed_.wait_for(lock, patience, [this] { return AllSettled(); });
 }
 
 std::vector<QueueStatus> Delivery::Status() const {
   const std::lock_guard lock(mutex_);
   std::vector<QueueStatus> status;
   for (const std::unique_ptr<Queue>& queue : queues_) {
-    status.push_back({queue->receiver, queue->name, outbox_->Pending(queue->name), queue->last});
+    status.push_back({queue->receiver, queue->name, outbox_.Pending(queue->name), queue->last});
   }
   return status;
 }
@@ -182,28 +258,46 @@ void Delivery::Run(Queue& queue, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const SteadyTime now = clock_.Steady();
     std::optional<OutboxEntry> entry;
-    if (now >= queue.paused_until) entry = outbox_->Take(queue.name, now);
+    if (now >= std::max(queue.paused_until, Allowed(queue, now)))
+      entry = outbox_.Take(queue.name, now);
     if (!entry) {
       Wait(lock, queue, stop);
       continue;
     }
+    if (queue.limit > 0) queue.sent.push_back(now);
     lock.unlock();
     SendResult sent;
     DeliveryResult result = Attempt(queue, *entry, stop, sent);
     lock.lock();
     if (stop.stop_requested() && result.outcome == Outcome::kRetry) {
-      outbox_->Retry(entry->id, now);  // cut off by the end, not by the receiver
+      outbox_.Retry(entry->id, now, true);  // cut off by the end, not by the receiver
       break;
     }
     Settle(queue, *entry, std::move(result), sent);
   }
 }
 
-void Delivery::Wait(std::unique_lock<std::mutex>& lock, const Queue& queue,
+// When the next request may be made. The last one that a limit allows speaks for all that wait: it
+// is left until they are made into a digest.
+SteadyTime Delivery::Allowed(Queue& queue, SteadyTime now) {
+  if (queue.limit == 0) return now;
+  while (!queue.sent.empty() && queue.sent.front() + queue.limit_interval <= now)
+    queue.sent.pop_front();
+  if (queue.sent.size() >= queue.limit) return queue.sent.front() + queue.limit_interval;
+  if (queue.sent.size() + 1 < queue.limit || outbox_.Foldable(queue.name) < 2) return now;
+  if (std::find(news_.crowded.begin(), news_.crowded.end(), queue.name) == news_.crowded.end()) {
+    news_.crowded.push_back(queue.name);
+    tell_news_();
+  }
+  return SteadyTime::max();
+}
+
+void Delivery::Wait(std::unique_lock<std::mutex>& lock, Queue& queue,
                     const std::stop_token& stop) {
-  const SteadyTime due = std::max(queue.paused_until, outbox_->NextDue(queue.name));
-  // Compared before it is subtracted: the ends of the scale have no difference.
   const SteadyTime now = clock_.Steady();
+  const SteadyTime due =
+      std::max({queue.paused_until, outbox_.NextDue(queue.name), Allowed(queue, now)});
+  // Compared before it is subtracted: the ends of the scale have no difference.
   const Millis wait = due >= now + kLongestWait
                           ? kLongestWait
                           : std::chrono::ceil<Millis>(std::max(due, now) - now);
@@ -220,7 +314,9 @@ DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
     return result;
   }
   const SteadyTime start = clock_.Steady();
-  sent = queue.integration.Send(entry.body, {entry.idempotency_key, "", clock_.Now(), stop});
+  const std::string body = queue.integration->Encode(*entry.notification);
+  sent = queue.integration->Send(
+      body, {entry.idempotency_key, StateOf(entry), clock_.Now(), stop});
   queue.duration.Observe(std::chrono::duration<double>(clock_.Steady() - start).count());
   result.outcome = sent.outcome;
   result.status = sent.status;
@@ -235,10 +331,17 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
     // The receiver speaks for itself, not for one group: Retry-After holds for all that goes there.
     const Millis pause = std::min(sent.retry_after, options_.longest_retry_after);
     if (pause.count() > 0) queue.paused_until = std::max(queue.paused_until, now + pause);
-    outbox_->Retry(entry.id, std::min(now + Backoff(entry.attempts), entry.expires));
+    outbox_.Retry(entry.id, std::min(now + Backoff(entry.attempts), entry.expires),
+                  sent.may_have_arrived);
     queue.retries.Increment();
   } else {
-    outbox_->Remove(entry.id);
+    outbox_.Remove(entry.id);
+    const bool refused = result.outcome != Outcome::kDelivered;
+    if (fell_back_.erase(entry.id) == 0 && refused && entry.notification->fallback_after.count() > 0)
+      news_.overdue.emplace_back(entry.queue, entry.group_key);
+    news_.ended.emplace_back(entry.id, result);
+    KeepState(entry, sent);
+    tell_news_();
     queue.outcomes[static_cast<std::size_t>(result.outcome)]->Increment();
     queue.pending.Decrement();
   }
@@ -267,6 +370,8 @@ void Delivery::Log(const DeliveryResult& result, const OutboxEntry& entry) {
       return write(LogLevel::kError, "notification refused by its receiver");
     case Outcome::kExpired:
       return write(LogLevel::kError, "notification given up");
+    case Outcome::kMerged:
+      return;
   }
 }
 

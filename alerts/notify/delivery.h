@@ -6,15 +6,19 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "alerts/notify/config.h"
+#include "alerts/notify/ledger.h"
 #include "alerts/notify/outbox.h"
 #include "alerts/receivers/integration.h"
 #include "base/log.h"
@@ -29,20 +33,8 @@ struct DeliveryOptions {
   Millis first_backoff{500};  // doubles with every attempt, half of it random
   Millis longest_backoff{60'000};
   Millis longest_retry_after{3'600'000};
-  Millis expiry{24 * 3'600'000};
   int threads_per_queue = 2;  // requests to one integration at a time
   std::size_t recent = 200;   // results that are kept to be shown
-};
-
-/// One attempt.
-struct DeliveryResult {
-  TimestampMs at = 0;
-  std::string queue;
-  std::string group_key;
-  int attempt = 1;
-  Outcome outcome = Outcome::kDelivered;
-  int status = 0;      // 0 without an answer
-  std::string reason;  // "HTTP 503", "timed out after 10s"; never a URL
 };
 
 /// How it stands with one integration.
@@ -53,23 +45,40 @@ struct QueueStatus {
   std::optional<DeliveryResult> last;
 };
 
-/// A header value that is the same whenever the same notification is sent again.
-std::string IdempotencyKey(std::string_view queue, std::string_view group_key,
-                           TimestampMs created_at, std::string_view body);
+/// What came of deliveries since it was last asked.
+struct DeliveryNews {
+  std::vector<std::pair<std::uint64_t, DeliveryResult>> ended;     // no longer owed
+  std::vector<std::pair<std::string, std::string>> overdue;        // queue and group: fall back
+  std::map<std::pair<std::string, std::string>, std::string> states;  // by queue and group
+  std::vector<std::string> crowded;  // queues that may send one more and have more than that
+};
 
 /// Thread-safe. Starts its threads at once; Stop or destruction ends them within a moment, requests
 /// included.
 class Delivery {
  public:
   /// What is handed over must outlive it. Counters of every receiver are there at 0 from the start.
-  Delivery(const NotifyConfig& config, DeliveryOptions options, std::unique_ptr<Outbox> outbox,
-           const Clock& clock, Logger& logger, prometheus::Registry& registry);
+  /// `news` is called, from any thread, when TakeNews has something.
+  Delivery(const NotifyConfig& config, DeliveryOptions options, const Clock& clock, Logger& logger,
+           prometheus::Registry& registry, std::function<void()> news);
   ~Delivery();
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  /// Owes `body` to the integration `queue` ("on-call/webhook[0]").
-  void Add(const std::string& queue, const std::string& group_key, std::string body);
+  /// Owes an entry; one whose queue is not configured is refused with false.
+  bool Add(OutboxEntry entry);
+  /// What integrations gave an earlier process to keep, by queue and group.
+  void Restore(std::map<std::pair<std::string, std::string>, std::string> states);
+  /// Entries that go on as part of another one; see Outbox.
+  std::vector<OutboxEntry> Withdraw(const std::string& queue, const std::string& group_key);
+  std::vector<OutboxEntry> WithdrawIf(const std::string& queue,
+                                      const std::function<bool(const OutboxEntry&)>& wanted);
+  /// Withdrawn ones did go on in another.
+  void CountMerged(const std::vector<OutboxEntry>& merged);
+  DeliveryNews TakeNews();
+  /// True while anything is owed.
+  bool Pending() const;
+
   /// Waits until nothing is owed, at most for `patience`. True where nothing is.
   bool Drain(Millis patience);
   /// What is still owed is told to the log.
@@ -86,23 +95,33 @@ class Delivery {
   void Run(Queue& queue, const std::stop_token& stop);
   DeliveryResult Attempt(Queue& queue, const OutboxEntry& entry, const std::stop_token& stop,
                          SendResult& sent);
-  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result,
-              const SendResult& sent);
+  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result, const SendResult& sent);
   void Log(const DeliveryResult& result, const OutboxEntry& entry);
-  void Wait(std::unique_lock<std::mutex>& lock, const Queue& queue, const std::stop_token& stop);
+  void Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std::stop_token& stop);
   Millis Backoff(int attempts);
+  SteadyTime Allowed(Queue& queue, SteadyTime now);
+  std::string StateOf(const OutboxEntry& entry) const;
+  void KeepState(const OutboxEntry& entry, const SendResult& sent);
+  void FindOverdue();
+  bool AllSettled() const;
+  Queue* Find(std::string_view name) const;
+  std::vector<OutboxEntry> Withdrawn(std::string_view queue, std::vector<OutboxEntry> entries);
   void Changed();
 
   const DeliveryOptions options_;
   const Clock& clock_;
   Logger& logger_;
   const std::unique_ptr<Instruments> instruments_;
+  const std::function<void()> tell_news_;
 
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
   std::uint64_t changes_ = 0;
   std::minstd_rand random_;
-  std::unique_ptr<Outbox> outbox_;
+  Outbox outbox_;
+  DeliveryNews news_;
+  std::map<std::pair<std::string, std::string>, std::string> states_;  // of integrations, by group
+  std::set<std::uint64_t> fell_back_;  // entries whose fallback was asked for
   std::deque<DeliveryResult> recent_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<std::jthread> threads_;

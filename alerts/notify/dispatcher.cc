@@ -20,6 +20,10 @@ bool LabelsBefore(const Labels& a, const Labels& b) {
   return y->name < x->name;
 }
 
+// How long it is remembered that a group has ended: longer than rules hand over what is resolved.
+constexpr Millis kRememberEnd = std::chrono::hours(1);
+constexpr Millis kForgetEvery = std::chrono::minutes(1);
+
 }  // namespace
 
 NotifyReason ReasonToNotify(const Told* told, const std::set<std::uint64_t>& firing,
@@ -44,105 +48,248 @@ bool AlertBefore(const Labels& a, const Labels& b) {
   return LabelsBefore(a, b);
 }
 
-Dispatcher::Dispatcher(const NotifyConfig& config, std::string external_url, const Clock& clock,
-                       Emit emit)
-    : config_(config),
-      external_url_(std::move(external_url)),
-      clock_(clock),
-      emit_(std::move(emit)) {
-  for (const Receiver& receiver : config_.receivers) receivers_[receiver.name] = &receiver;
+Dispatcher::Dispatcher(DispatcherParts parts)
+    : parts_(std::move(parts)), forget_told_at_(parts_.clock.Steady() + kForgetEvery) {
+  for (const Receiver& receiver : parts_.config.receivers) receivers_[receiver.name] = &receiver;
+}
+
+TimestampMs Dispatcher::Wall(SteadyTime time) const {
+  return parts_.clock.Now() +
+         std::chrono::duration_cast<Millis>(time - parts_.clock.Steady()).count();
+}
+SteadyTime Dispatcher::Steady(TimestampMs time) const {
+  return parts_.clock.Steady() + Millis{time - parts_.clock.Now()};
+}
+
+void Dispatcher::Restore(LedgerContents contents, Millis patience) {
+  if (!parts_.config.route) return;
+  const SteadyTime now = parts_.clock.Steady();
+  for (auto& [key, record] : contents.told) {
+    const SteadyTime at = std::min(now, Steady(record.at));  // the clock may have been set back
+    told_[key] = {std::move(record.firing), std::move(record.resolved), at, at};
+  }
+  std::set<std::string> living;
+  for (const auto& [old_key, alert] : contents.alerts) {
+    for (const Route* route : parts_.config.route->Match(alert.labels)) {
+      Insert(*route, alert, false);
+      living.insert(GroupOf(*route, alert).key);
+    }
+    if (!living.contains(old_key)) parts_.ledger.EraseAlert(old_key, alert.labels);
+  }
+  for (auto& [key, group] : groups_) {
+    const auto at = contents.groups.find(group.key);
+    if (at == contents.groups.end()) continue;
+    group.flushed = at->second.flushed;
+    group.fell_back = at->second.fell_back && !group.route->fallback.empty();
+    group.next = std::min(Steady(at->second.next_at),
+                          now + (group.flushed ? group.route->group_interval
+                                               : group.route->group_wait));
+  }
+  // Another configuration: those alerts belong to other groups now, and are told there.
+  for (auto& [key, told] : told_) {
+    if (!living.contains(key.second)) told.firing.clear();
+  }
+  for (const auto& [key, group] : contents.groups) {
+    if (!living.contains(key)) parts_.ledger.EraseGroup(key);
+  }
+  resolve_forgotten_at_ = now + patience;
 }
 
 void Dispatcher::Put(const std::vector<Alert>& alerts) {
-  if (!config_.route) return;
+  if (!parts_.config.route) return;
   for (const Alert& alert : alerts) {
     if (alert.state != AlertState::kFiring && alert.state != AlertState::kResolved) continue;
-    for (const Route* route : config_.route->Match(alert.labels)) Insert(*route, alert);
+    for (const Route* route : parts_.config.route->Match(alert.labels))
+      Insert(*route, alert, true);
   }
 }
 
-void Dispatcher::Insert(const Route& route, const Alert& alert) {
+Dispatcher::Group& Dispatcher::GroupOf(const Route& route, const Alert& alert) {
   Labels labels = route.GroupLabels(alert.labels);
-  const SteadyTime now = clock_.Steady();
   const auto [at, is_new] = groups_.try_emplace(GroupKey{&route, labels});
   Group& group = at->second;
   if (is_new) {
     group.route = &route;
     group.key = route.key + ":" + labels.ToString();
     group.labels = std::move(labels);
-    group.next = now + route.group_wait;
+    group.next = parts_.clock.Steady() + route.group_wait;
+    Keep(group);
   }
-  group.alerts.insert_or_assign(alert.labels, alert);
+  return group;
+}
+
+void Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) {
+  Group& group = GroupOf(route, alert);
+  const auto [at, is_new] = group.members.try_emplace(alert.labels);
+  Member& member = at->second;
+  // Annotations may change with every evaluation: they are kept as they were at the last turn.
+  const bool turned = is_new || member.alert.state != alert.state ||
+                      member.alert.fired_at != alert.fired_at;
+  member = {alert, confirmed};
+  if (turned) parts_.ledger.PutAlert(group.key, alert);
   // After a restart, what has fired for longer than the wait has waited enough.
-  if (!group.flushed && Millis{clock_.Now() - alert.fired_at} > route.group_wait) group.next = now;
+  const Millis age{parts_.clock.Now() - alert.fired_at};
+  if (group.flushed || age <= route.group_wait) return;
+  const SteadyTime due = parts_.clock.Steady() - std::min(age - route.group_wait, kRememberEnd);
+  if (due >= group.next) return;
+  group.next = due;
+  Keep(group);
+}
+
+void Dispatcher::Keep(const Group& group) {
+  parts_.ledger.PutGroup(group.key, {Wall(group.next), group.flushed, group.fell_back});
 }
 
 SteadyTime Dispatcher::RunDue() {
-  const SteadyTime now = clock_.Steady();
-  SteadyTime next = SteadyTime::max();
+  const SteadyTime now = parts_.clock.Steady();
+  if (now >= resolve_forgotten_at_) ResolveForgotten(now);
+  if (now >= forget_told_at_) ForgetOldTold(now);
+  SteadyTime next = resolve_forgotten_at_;
   for (auto at = groups_.begin(); at != groups_.end();) {
     Group& group = at->second;
-    if (group.next <= now) {
+    const bool due = group.next <= now;
+    if (due) {
       Flush(group);
       group.flushed = true;
       group.next = now + group.route->group_interval;
     }
-    if (group.alerts.empty()) {
+    if (group.members.empty()) {
+      parts_.ledger.EraseGroup(group.key);
       at = groups_.erase(at);
       continue;
     }
+    if (due) Keep(group);
     next = std::min(next, group.next);
     ++at;
   }
   return next;
 }
 
+// Alerts that an earlier process told and that no rule of this one knows.
+void Dispatcher::ResolveForgotten(SteadyTime now) {
+  resolve_forgotten_at_ = SteadyTime::max();
+  for (auto& [key, group] : groups_) {
+    for (auto& [labels, member] : group.members) {
+      if (member.confirmed || member.alert.state != AlertState::kFiring) continue;
+      member.alert.state = AlertState::kResolved;
+      member.alert.resolved_at = Wall(now);
+      parts_.ledger.PutAlert(group.key, member.alert);
+    }
+  }
+}
+
+void Dispatcher::ForgetOldTold(SteadyTime now) {
+  forget_told_at_ = now + kForgetEvery;
+  std::erase_if(told_, [&](const auto& entry) {
+    const Told& told = entry.second;
+    if (!told.firing.empty() || told.seen + kRememberEnd > now) return false;
+    parts_.ledger.EraseTold(entry.first.first, entry.first.second);
+    return true;
+  });
+}
+
+void Dispatcher::FallBack(const std::string& queue, const std::string& group_key) {
+  for (auto& [key, group] : groups_) {
+    if (group.key != group_key || group.fell_back || group.route->fallback.empty()) continue;
+    if (!queue.starts_with(group.route->receiver + "/")) continue;
+    group.fell_back = true;
+    group.next = std::min(group.next, parts_.clock.Steady());
+    Keep(group);
+  }
+}
+
 void Dispatcher::Flush(Group& group) {
   std::vector<const Alert*> alerts;
-  for (const auto& [labels, alert] : group.alerts) alerts.push_back(&alert);
+  for (const auto& [labels, member] : group.members) alerts.push_back(&member.alert);
   std::stable_sort(alerts.begin(), alerts.end(), [](const Alert* a, const Alert* b) {
     return AlertBefore(a->labels, b->labels);
   });
-  if (const auto at = receivers_.find(group.route->receiver); at != receivers_.end()) {
-    for (const auto& integration : at->second->integrations) Tell(group, alerts, *integration);
-  }
-  std::erase_if(group.alerts,
-                [](const auto& entry) { return entry.second.state == AlertState::kResolved; });
+  TellReceiver(group, alerts, group.route->receiver);
+  if (group.fell_back) TellReceiver(group, alerts, group.route->fallback);
+  std::erase_if(group.members, [&](const auto& entry) {
+    if (entry.second.alert.state != AlertState::kResolved) return false;
+    parts_.ledger.EraseAlert(group.key, entry.first);
+    return true;
+  });
+}
+
+void Dispatcher::TellReceiver(const Group& group, const std::vector<const Alert*>& alerts,
+                              const std::string& name) {
+  const auto at = receivers_.find(name);
+  if (at == receivers_.end()) return;
+  for (const auto& integration : at->second->integrations) Tell(group, alerts, *integration);
 }
 
 void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alerts,
                       const Integration& integration) {
-  Told now_told{{}, {}, clock_.Steady()};
-  for (const Alert* alert : alerts) {
-    (alert->state == AlertState::kFiring ? now_told.firing : now_told.resolved)
-        .insert(alert->labels.Fingerprint());
-  }
   const auto key = std::make_pair(integration.name(), group.key);
-  const auto told = told_.find(key);
+  const SteadyTime now = parts_.clock.Steady();
+  const Told& told = told_.try_emplace(key, Told{{}, {}, SteadyTime::min(), SteadyTime::min()})
+                         .first->second;
+  const bool was_told = told.at != SteadyTime::min();
+  const TimestampMs due = Wall(group.next);
+  const TimestampMs seen =
+      told.seen == SteadyTime::min() ? 0 : Wall(told.seen);
+  Told now_told{{}, {}, now, now};
   Notification notification;
-  notification.reason = ReasonToNotify(
-      told == told_.end() ? nullptr : &told->second, now_told.firing, now_told.resolved,
-      integration.send_resolved(), group.route->repeat_interval, now_told.at);
-  if (notification.reason == NotifyReason::kNone) return;
+  bool missed = false;
   for (const Alert* alert : alerts) {
-    if (integration.send_resolved() || alert->state == AlertState::kFiring)
-      notification.alerts.push_back(*alert);
+    const std::uint64_t fingerprint = alert->labels.Fingerprint();
+    const bool firing = alert->state == AlertState::kFiring;
+    const bool known = told.firing.contains(fingerprint);
+    const bool muted = parts_.muted && parts_.muted(alert->labels);
+    // A silence holds back pages, never the word that what was paged has ended.
+    if (muted && !known) continue;
+    (firing ? now_told.firing : now_told.resolved).insert(fingerprint);
+    if (muted && firing) continue;
+    // It fired when the group was due, and ended before this came to it: late, but owed.
+    const bool late = !firing && !known && alert->fired_at <= due && alert->resolved_at > due &&
+                      alert->resolved_at > seen;
+    missed = missed || late;
+    if (firing || integration.send_resolved()) notification.alerts.push_back(*alert);
+    notification.first = notification.first || known;
   }
-  if (!notification.alerts.empty()) {
-    notification.receiver = integration.receiver();
-    notification.integration = key.first;
-    notification.group_key = group.key;
-    notification.group_labels = group.labels;
-    notification.external_url = external_url_;
-    notification.time = clock_.Now();
-    emit_(notification, integration);
+  notification.first = !notification.first;
+  notification.reason =
+      ReasonToNotify(was_told ? &told : nullptr, now_told.firing, now_told.resolved,
+                     integration.send_resolved(), group.route->repeat_interval, now);
+  if (notification.reason == NotifyReason::kNone && missed)
+    notification.reason = NotifyReason::kAllResolved;
+  if (notification.reason == NotifyReason::kNone) {
+    told_[key].seen = now;
+    return;
   }
-  // An entry without firing alerts decides as an absent one does.
-  if (now_told.firing.empty()) {
-    told_.erase(key);
-  } else {
-    told_[key] = std::move(now_told);
+  // Nothing to show is nothing told, but what has ended is remembered as such.
+  if (notification.alerts.empty() && !now_told.firing.empty()) return;
+  Remember(key, std::move(now_told));
+  if (notification.alerts.empty()) return;
+  notification.receiver = integration.receiver();
+  notification.integration = key.first;
+  notification.group_key = group.key;
+  notification.group_labels = group.labels;
+  notification.time = parts_.clock.Now();
+  notification.external_url = parts_.external_url;
+  if (!group.fell_back && !group.route->fallback.empty() &&
+      group.route->fallback != integration.receiver())
+    notification.fallback_after = group.route->fallback_after;
+  parts_.emit(std::move(notification));
+}
+
+void Dispatcher::Remember(const std::pair<std::string, std::string>& key, Told told) {
+  parts_.ledger.PutTold(key.first, key.second, {Wall(told.at), told.firing, told.resolved});
+  told_[key] = std::move(told);
+}
+
+std::vector<Dispatcher::Shown> Dispatcher::Groups() const {
+  std::vector<Shown> shown;
+  for (const auto& [key, group] : groups_) {
+    Shown& one = shown.emplace_back();
+    one.receiver = group.route->receiver;
+    one.key = group.key;
+    one.labels = group.labels;
+    for (const auto& [labels, member] : group.members) one.alerts.push_back(member.alert);
   }
+  return shown;
 }
 
 }  // namespace tierwatch

@@ -7,12 +7,12 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "alerts/notify/config.h"
+#include "alerts/notify/ledger.h"
 #include "alerts/receivers/integration.h"
 #include "base/clock.h"
 
@@ -24,6 +24,7 @@ struct Told {
   std::set<std::uint64_t> firing;
   std::set<std::uint64_t> resolved;
   SteadyTime at;
+  SteadyTime seen;  // when it was last decided whether to tell: what ended before is settled
 };
 
 /// Whether an integration has to be told of a group that now has these alerts, and why. `told` is
@@ -35,46 +36,82 @@ NotifyReason ReasonToNotify(const Told* told, const std::set<std::uint64_t>& fir
 /// Alertmanager's order of alerts in a notification: `job`, `instance`, then all labels.
 bool AlertBefore(const Labels& a, const Labels& b);
 
+struct DispatcherParts {
+  const NotifyConfig& config;
+  std::string external_url;
+  const Clock& clock;
+  Ledger& ledger;                                // is told every change, is never asked
+  std::function<void(Notification)> emit;        // takes over each notification; may not call back
+  std::function<bool(const Labels&)> muted;      // by a silence, now
+};
+
 /// Driven from outside: by Put and RunDue. Not thread-safe. Alerts stay firing until they are put
 /// as resolved: they live in the same process as their rules, so nobody can forget to renew them.
 class Dispatcher {
  public:
-  using Emit = std::function<void(const Notification&, const Integration&)>;
+  /// What is referred to must outlive it.
+  explicit Dispatcher(DispatcherParts parts);
 
-  /// `config` and `clock` must outlive it. `emit` takes over each notification; it may not call
-  /// back.
-  Dispatcher(const NotifyConfig& config, std::string external_url, const Clock& clock, Emit emit);
+  /// Takes up groups, timers and alerts where an earlier process left them, as far as the
+  /// configuration still has them. Its firing alerts are resolved where nobody puts them anew for
+  /// `patience`.
+  void Restore(LedgerContents contents, Millis patience);
 
   /// Sorts alerts into their groups; firing and resolved ones only, others are left out.
   void Put(const std::vector<Alert>& alerts);
   /// Tells what is due. The time of the next thing to do, SteadyTime::max() where there is none.
   SteadyTime RunDue();
+  /// `queue` can't be told about the group: its route's fallback is told too, at once and for as
+  /// long as the group lives.
+  void FallBack(const std::string& queue, const std::string& group_key);
 
   std::size_t group_count() const { return groups_.size(); }
 
+  /// A group as it is shown to people.
+  struct Shown {
+    std::string receiver;
+    std::string key;
+    Labels labels;
+    std::vector<Alert> alerts;
+  };
+  std::vector<Shown> Groups() const;
+
  private:
+  struct Member {
+    Alert alert;
+    bool confirmed = true;  // put by this process, not only restored
+  };
   struct Group {
     const Route* route = nullptr;
     Labels labels;
     std::string key;
-    std::map<Labels, Alert> alerts;
+    std::map<Labels, Member> members;
     SteadyTime next;
     bool flushed = false;
+    bool fell_back = false;
   };
   using GroupKey = std::pair<const Route*, Labels>;
 
-  void Insert(const Route& route, const Alert& alert);
+  Group& GroupOf(const Route& route, const Alert& alert);
+  void Insert(const Route& route, const Alert& alert, bool confirmed);
   void Flush(Group& group);
+  void TellReceiver(const Group& group, const std::vector<const Alert*>& alerts,
+                    const std::string& name);
   void Tell(const Group& group, const std::vector<const Alert*>& alerts,
             const Integration& integration);
+  void Remember(const std::pair<std::string, std::string>& key, Told told);
+  void ResolveForgotten(SteadyTime now);
+  void ForgetOldTold(SteadyTime now);
+  TimestampMs Wall(SteadyTime time) const;
+  SteadyTime Steady(TimestampMs time) const;
+  void Keep(const Group& group);
 
-  const NotifyConfig& config_;
-  const std::string external_url_;
-  const Clock& clock_;
-  const Emit emit_;
+  const DispatcherParts parts_;
   std::map<std::string, const Receiver*> receivers_;
   std::map<GroupKey, Group> groups_;
   std::map<std::pair<std::string, std::string>, Told> told_;  // by integration and group key
+  SteadyTime resolve_forgotten_at_ = SteadyTime::max();
+  SteadyTime forget_told_at_;
 };
 
 }  // namespace tierwatch

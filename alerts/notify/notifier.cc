@@ -4,26 +4,92 @@
 #include <iterator>
 #include <utility>
 
+#include "alerts/notify/merge.h"
+
 namespace tierwatch {
 namespace {
 
 constexpr Millis kLongestWait{3'600'000};
+constexpr Millis kPruneEvery{3'600'000};
+constexpr Millis kLookAtPending{1'000};  // for what is overdue
+
+prometheus::Gauge& PersistingGauge(prometheus::Registry& registry) {
+  const MetricInfo& info = NotifyMetrics()[4];
+  return prometheus::BuildGauge()
+      .Name(std::string(info.name))
+      .Help(std::string(info.help))
+      .Register(registry)
+      .Add({});
+}
+prometheus::Counter& FailureCounter(prometheus::Registry& registry) {
+  const MetricInfo& info = NotifyMetrics()[5];
+  return prometheus::BuildCounter()
+      .Name(std::string(info.name))
+      .Help(std::string(info.help))
+      .Register(registry)
+      .Add({});
+}
 
 }  // namespace
 
 Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& clock,
-                   Logger& logger, prometheus::Registry& registry, DeliveryOptions options)
+                   Logger& logger, prometheus::Registry& registry, NotifierOptions options,
+                   std::function<bool(const Labels&)> muted)
     : config_(std::move(config)),
+      options_(std::move(options)),
       clock_(clock),
-      delivery_(config_, options, MakeMemoryOutbox(), clock, logger, registry),
-      dispatcher_(config_, std::move(external_url), clock,
-                  [this](const Notification& notification, const Integration& integration) {
-                    delivery_.Add(notification.integration, notification.group_key,
-                                  integration.Encode(notification));
-                  }),
-      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+      logger_(logger),
+      persisting_gauge_(PersistingGauge(registry)),
+      database_failures_(FailureCounter(registry)),
+      ledger_(options_.database_path, clock.Now(), options_.history),
+      delivery_(config_, options_.delivery, clock, logger, registry,
+                [this] {
+                  const std::lock_guard lock(mutex_);
+                  news_ = true;
+                  arrived_.notify_all();
+                }),
+      dispatcher_({config_, std::move(external_url), clock, ledger_,
+                   [this](Notification notification) {
+                     decided_.push_back(std::move(notification));
+                   },
+                   std::move(muted)}),
+      due_(clock.Steady()),
+      retry_database_at_(clock.Steady()),
+      prune_at_(clock.Steady()) {
+  persisting_gauge_.Set(1);
+  Restore();
+  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
 
 Notifier::~Notifier() { Stop(Millis{0}); }
+
+void Notifier::Restore() {
+  std::vector<std::string> damaged;
+  Result<LedgerContents> contents = ledger_.Load(damaged);
+  if (!contents.ok()) {
+    logger_.Error("what is owed could not be read", {{"error", contents.error().message}});
+    database_failures_.Increment();
+    return;
+  }
+  for (const std::string& what : damaged)
+    logger_.Error("a record of the state database is damaged and left out", {{"error", what}});
+  const SteadyTime now = clock_.Steady();
+  for (OutboxEntry& entry : contents->owed) {
+    entry.due = now;
+    entry.uncertain = true;  // nobody knows how far the earlier process came
+    entry.expires = now + std::min(Millis{entry.expires_at - clock_.Now()}, options_.expiry);
+    DeliveryResult dropped{clock_.Now(), entry.queue, entry.group_key, 0, Outcome::kFailed, 0,
+                           "the receiver is no longer configured"};
+    const std::uint64_t id = entry.id;
+    if (delivery_.Add(std::move(entry))) continue;
+    logger_.Error("notification dropped",
+                  {{"queue", dropped.queue}, {"reason", dropped.reason}});
+    ledger_.Settle(id, std::move(dropped));
+  }
+  contents->owed.clear();
+  delivery_.Restore(std::move(contents->states));
+  dispatcher_.Restore(*std::move(contents), options_.patience);
+}
 
 void Notifier::Put(std::vector<Alert> alerts) {
   const std::lock_guard lock(mutex_);
@@ -31,23 +97,130 @@ void Notifier::Put(std::vector<Alert> alerts) {
   arrived_.notify_all();
 }
 
+Millis Notifier::UntilNext() const {
+  SteadyTime due = due_;
+  const SteadyTime now = clock_.Steady();
+  if (ledger_.dirty()) due = std::min(due, retry_database_at_);
+  due = std::min(due, prune_at_);
+  if (delivery_.Pending()) due = std::min(due, now + kLookAtPending);
+  return due >= now + kLongestWait ? kLongestWait
+                                   : std::chrono::ceil<Millis>(std::max(due, now) - now);
+}
+
 void Notifier::Run(const std::stop_token& stop) {
   do {
-    const SteadyTime due = dispatcher_.RunDue();
-    const SteadyTime now = clock_.Steady();
-    const Millis wait = due >= now + kLongestWait
-                            ? kLongestWait
-                            : std::chrono::ceil<Millis>(std::max(due, now) - now);
     std::vector<Alert> alerts;
     {
+      const Millis wait = UntilNext();
       std::unique_lock lock(mutex_);
-      arrived_.wait_for(lock, stop, wait, [this] { return !inbox_.empty(); });
+      arrived_.wait_for(lock, stop, wait, [this] { return news_ || !inbox_.empty(); });
       alerts.swap(inbox_);
+      news_ = false;
     }
-    dispatcher_.Put(alerts);
+    Turn(alerts);
   } while (!stop.stop_requested());
-  // What was put before the end and is due at once is still owed.
-  dispatcher_.RunDue();
+}
+
+// One turn is one transaction, however many alerts, decisions and results it takes up; nothing that
+// it decides is sent before.
+void Notifier::Turn(const std::vector<Alert>& alerts) {
+  DeliveryNews news = delivery_.TakeNews();
+  Settle(news);
+  for (const auto& [queue, group_key] : news.overdue) dispatcher_.FallBack(queue, group_key);
+  dispatcher_.Put(alerts);
+  if (!alerts.empty() || !news.overdue.empty() || due_ <= clock_.Steady())
+    due_ = dispatcher_.RunDue();
+  std::vector<OutboxEntry> owed;
+  std::set<std::string> stale;
+  for (Notification& notification : std::exchange(decided_, {}))
+    owed.push_back(Owe(std::move(notification), stale));
+  Commit();
+  for (OutboxEntry& entry : owed) delivery_.Add(std::move(entry));
+  std::vector<OutboxEntry> digests;
+  for (const std::string& queue : stale) std::ranges::move(Fold(queue, false), std::back_inserter(digests));
+  for (const std::string& queue : news.crowded)
+    std::ranges::move(Fold(queue, true), std::back_inserter(digests));
+  Commit();
+  for (OutboxEntry& entry : digests) delivery_.Add(std::move(entry));
+  if (clock_.Steady() >= prune_at_) Prune();
+  const std::lock_guard lock(shown_mutex_);
+  if (!alerts.empty() || !owed.empty()) shown_ = dispatcher_.Groups();
+}
+
+void Notifier::Settle(DeliveryNews& news) {
+  for (auto& [id, result] : news.ended) ledger_.Settle(id, std::move(result));
+  for (auto& [key, state] : news.states)
+    ledger_.PutState(key.first, key.second, std::move(state));
+}
+
+OutboxEntry Notifier::Owe(Notification notification, std::set<std::string>& stale) {
+  OutboxEntry entry;
+  entry.queue = notification.integration;
+  entry.group_key = notification.group_key;
+  entry.first = notification.first;
+  entry.notification = std::make_shared<const Notification>(std::move(notification));
+  entry.owed_since = clock_.Now();
+  const std::vector<OutboxEntry> older = delivery_.Withdraw(entry.queue, entry.group_key);
+  TakeUp(entry, older);
+  EndMerged(older);
+  Number(entry);
+  if (entry.stale()) stale.insert(entry.queue);
+  return entry;
+}
+
+void Notifier::Number(OutboxEntry& entry) {
+  entry.id = ledger_.NextId();
+  entry.created_at = clock_.Now();
+  entry.expires_at = entry.created_at + options_.expiry.count();
+  entry.due = clock_.Steady();
+  entry.expires = entry.due + options_.expiry;
+  entry.idempotency_key = IdempotencyKey(entry);
+  ledger_.PutOwed(entry);
+}
+
+void Notifier::EndMerged(const std::vector<OutboxEntry>& merged) {
+  delivery_.CountMerged(merged);
+  for (const OutboxEntry& entry : merged) {
+    ledger_.Settle(entry.id, {clock_.Now(), entry.queue, entry.group_key, entry.attempts,
+                              Outcome::kMerged, 0, "went on in a later notification"});
+  }
+}
+
+// What a receiver can't be told one by one: pages that are over before it could be reached, or more
+// than its limit allows (`all`).
+std::vector<OutboxEntry> Notifier::Fold(const std::string& queue, bool all) {
+  std::vector<OutboxEntry> entries = delivery_.WithdrawIf(
+      queue, [all](const OutboxEntry& entry) { return all || entry.stale(); });
+  if (entries.size() < 2) return entries;  // given back as it was
+  std::vector<OutboxEntry> digests = MakeDigests(entries);
+  EndMerged(entries);
+  for (OutboxEntry& digest : digests) Number(digest);
+  return digests;
+}
+
+void Notifier::Commit() {
+  const SteadyTime now = clock_.Steady();
+  if (!ledger_.dirty() || (!persisting_ && now < retry_database_at_)) return;
+  const Result<void> done = ledger_.Commit();
+  if (!done.ok()) {
+    database_failures_.Increment();
+    retry_database_at_ = now + options_.database_retry;
+    if (persisting_)
+      logger_.Error("the state database can't be written to; going on from memory",
+                    {{"error", done.error().message}});
+  } else if (!persisting_) {
+    logger_.Info("the state database is written to again");
+  }
+  persisting_ = done.ok();
+  persisting_gauge_.Set(persisting_ ? 1 : 0);
+}
+
+void Notifier::Prune() {
+  prune_at_ = clock_.Steady() + kPruneEvery;
+  const Result<void> done = ledger_.Prune(clock_.Now());
+  if (done.ok()) return;
+  database_failures_.Increment();
+  logger_.Error("old notifications could not be removed", {{"error", done.error().message}});
 }
 
 void Notifier::Stop(Millis patience) {
@@ -56,6 +229,15 @@ void Notifier::Stop(Millis patience) {
   thread_.join();
   delivery_.Drain(patience);
   delivery_.Stop();
+  DeliveryNews news = delivery_.TakeNews();
+  Settle(news);
+  retry_database_at_ = clock_.Steady();
+  Commit();
+}
+
+std::vector<Dispatcher::Shown> Notifier::Groups() const {
+  const std::lock_guard lock(shown_mutex_);
+  return shown_;
 }
 
 }  // namespace tierwatch

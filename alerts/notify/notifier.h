@@ -1,11 +1,15 @@
 // Tells people about alerts: the facade of this folder, and all of it that the process needs.
 #pragma once
 
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,40 +17,86 @@
 #include "alerts/notify/config.h"
 #include "alerts/notify/delivery.h"
 #include "alerts/notify/dispatcher.h"
+#include "alerts/notify/ledger.h"
 
 namespace tierwatch {
 
+struct NotifierOptions {
+  std::string database_path = ":memory:";
+  Millis expiry{24 * 3'600'000};     // of what is owed
+  Millis patience{15 * 60'000};      // after a start, until alerts that nobody puts count as ended
+  Millis database_retry{5'000};      // after a failure
+  LedgerLimits history;
+  DeliveryOptions delivery;
+};
+
 /// Thread-safe. Takes alerts in, groups them and delivers their notifications, on threads of its
-/// own.
+/// own. What is decided is in the database before it is sent: a process that is killed at any
+/// moment leaves to the next one what it owes. Without a working database it goes on from memory.
 class Notifier {
  public:
-  /// `external_url` is where people find tierwatch. Clock, logger and registry must outlive it.
+  /// `external_url` is where people find tierwatch. `muted` tells, from the notifier's thread, which
+  /// alerts a silence holds back; it may be empty. Clock, logger and registry must outlive it.
   Notifier(NotifyConfig config, std::string external_url, const Clock& clock, Logger& logger,
-           prometheus::Registry& registry, DeliveryOptions options = {});
+           prometheus::Registry& registry, NotifierOptions options = {},
+           std::function<bool(const Labels&)> muted = {});
   ~Notifier();
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
   /// Firing and resolved alerts, in the order of events; never waits for a receiver.
   void Put(std::vector<Alert> alerts);
-  /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. Groups that
-  /// still wait are left to the next start, when their alerts fire anew.
+  /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is left
+  /// is the next process's, where there is a database.
   void Stop(Millis patience = Millis{5'000});
 
   std::vector<QueueStatus> Status() const { return delivery_.Status(); }
+  /// The last attempts, the newest first.
   std::vector<DeliveryResult> Recent() const { return delivery_.Recent(); }
+  /// The last notifications, the newest first.
+  Result<std::vector<NotificationRecord>> History(std::size_t limit) {
+    return ledger_.History(limit);
+  }
+  /// Groups as of the last turn.
+  std::vector<Dispatcher::Shown> Groups() const;
+  /// False while the database can't be written to.
+  bool persisting() const { return persisting_; }
 
  private:
+  void Restore();
   void Run(const std::stop_token& stop);
+  void Settle(DeliveryNews& news);
+  void Turn(const std::vector<Alert>& alerts);
+  OutboxEntry Owe(Notification notification, std::set<std::string>& stale);
+  void Number(OutboxEntry& entry);
+  void EndMerged(const std::vector<OutboxEntry>& merged);
+  std::vector<OutboxEntry> Fold(const std::string& queue, bool all);
+  void Commit();
+  void Prune();
+  Millis UntilNext() const;
 
   const NotifyConfig config_;
+  const NotifierOptions options_;
   const Clock& clock_;
-  Delivery delivery_;
-  Dispatcher dispatcher_;  // the thread's alone
+  Logger& logger_;
+  prometheus::Gauge& persisting_gauge_;
+  prometheus::Counter& database_failures_;
+  Ledger ledger_;
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards the inbox
   std::condition_variable_any arrived_;
   std::vector<Alert> inbox_;
+  bool news_ = false;
+
+  Delivery delivery_;
+  Dispatcher dispatcher_;  // the thread's alone, as all below
+  std::vector<Notification> decided_;
+  SteadyTime due_;
+  SteadyTime retry_database_at_;
+  SteadyTime prune_at_;
+  std::atomic<bool> persisting_ = true;
+  mutable std::mutex shown_mutex_;  // guards what is shown of the groups
+  std::vector<Dispatcher::Shown> shown_;
   std::jthread thread_;
 };
 

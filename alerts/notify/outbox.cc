@@ -1,81 +1,141 @@
 #include "alerts/notify/outbox.h"
 
 #include <algorithm>
-#include <functional>
-#include <set>
-#include <utility>
 
 namespace tierwatch {
-namespace {
 
-class MemoryOutbox final : public Outbox {
- public:
-  void Add(OutboxEntry entry) override {
-    entry.id = ++last_id_;
-    Queue& queue = queues_.try_emplace(entry.queue).first->second;
-    std::deque<std::uint64_t>& group = queue.groups[entry.group_key];
-    group.push_back(entry.id);
-    if (group.size() == 1) queue.heads.insert({entry.due, entry.id});
-    ++queue.pending;
-    entries_.emplace(entry.id, std::move(entry));
+bool OutboxEntry::stale() const {
+  return first && std::all_of(
+                      notification->alerts.begin(), notification->alerts.end(),
+                      [](const Alert& alert) { return alert.state == AlertState::kResolved; });
+}
+
+void Outbox::Add(OutboxEntry entry) {
+  Queue& queue = queues_.try_emplace(entry.queue).first->second;
+  std::deque<std::uint64_t>& group = queue.groups[entry.group_key];
+  group.push_back(entry.id);
+  if (group.size() == 1) queue.heads.insert({entry.due, entry.id});
+  if (entry.digest) queue.digests.push_back(entry.id);
+  ++queue.pending;
+  entries_.emplace(entry.id, std::move(entry));
+}
+
+// What may be taken next, 0 where nothing may: a digest holds up everything behind it, since it
+// speaks for many groups.
+std::uint64_t Outbox::Head(const Queue& queue) const {
+  if (queue.digests.empty()) return queue.heads.empty() ? 0 : queue.heads.begin()->second;
+  const std::uint64_t id = queue.digests.front();
+  return taken_.contains(id) ? 0 : id;
+}
+
+std::optional<OutboxEntry> Outbox::Take(std::string_view queue_name, SteadyTime now) {
+  const auto at = queues_.find(queue_name);
+  const std::uint64_t id = at == queues_.end() ? 0 : Head(at->second);
+  if (id == 0) return std::nullopt;
+  const OutboxEntry& entry = entries_.at(id);
+  if (entry.due > now) return std::nullopt;
+  at->second.heads.erase({entry.due, id});
+  taken_.insert(id);
+  return entry;
+}
+
+SteadyTime Outbox::NextDue(std::string_view queue_name) const {
+  const auto at = queues_.find(queue_name);
+  const std::uint64_t id = at == queues_.end() ? 0 : Head(at->second);
+  return id == 0 ? SteadyTime::max() : entries_.at(id).due;
+}
+
+void Outbox::Retry(std::uint64_t id, SteadyTime due, bool uncertain) {
+  OutboxEntry& entry = entries_.at(id);
+  entry.uncertain = entry.uncertain || uncertain;
+  ++entry.attempts;
+  entry.due = due;
+  taken_.erase(id);
+  queues_.find(entry.queue)->second.heads.insert({due, id});
+}
+
+void Outbox::Remove(std::uint64_t id) {
+  const auto at = entries_.find(id);
+  Queue& queue = queues_.find(at->second.queue)->second;
+  const auto group = queue.groups.find(at->second.group_key);
+  group->second.pop_front();
+  if (group->second.empty()) {
+    queue.groups.erase(group);
+  } else {
+    queue.heads.insert({entries_.at(group->second.front()).due, group->second.front()});
   }
+  if (at->second.digest) std::erase(queue.digests, id);
+  --queue.pending;
+  taken_.erase(id);
+  entries_.erase(at);
+}
 
-  std::optional<OutboxEntry> Take(std::string_view queue_name, SteadyTime now) override {
-    const auto at = queues_.find(queue_name);
-    if (at == queues_.end() || at->second.heads.empty()) return std::nullopt;
-    const auto [due, id] = *at->second.heads.begin();
-    if (due > now) return std::nullopt;
-    at->second.heads.erase(at->second.heads.begin());
-    return entries_.at(id);
+std::size_t Outbox::Pending(std::string_view queue_name) const {
+  const auto at = queues_.find(queue_name);
+  return at == queues_.end() ? 0 : at->second.pending;
+}
+
+std::size_t Outbox::Foldable(std::string_view queue_name) const {
+  const auto at = queues_.find(queue_name);
+  if (at == queues_.end() || !at->second.digests.empty()) return 0;
+  std::size_t count = 0;
+  for (const auto& [due, id] : at->second.heads) {
+    if (!MayHaveArrived(id) && ++count == 2) break;
   }
+  return count;
+}
 
-  SteadyTime NextDue(std::string_view queue_name) const override {
-    const auto at = queues_.find(queue_name);
-    if (at == queues_.end() || at->second.heads.empty()) return SteadyTime::max();
-    return at->second.heads.begin()->first;
-  }
+bool Outbox::MayHaveArrived(std::uint64_t id) const {
+  return taken_.contains(id) || entries_.at(id).uncertain;
+}
 
-  void Retry(std::uint64_t id, SteadyTime due) override {
-    OutboxEntry& entry = entries_.at(id);
-    ++entry.attempts;
-    entry.due = due;
-    queues_.find(entry.queue)->second.heads.insert({due, id});
-  }
-
-  void Remove(std::uint64_t id) override {
-    const auto at = entries_.find(id);
-    Queue& queue = queues_.find(at->second.queue)->second;
-    const auto group = queue.groups.find(at->second.group_key);
-    group->second.pop_front();
-    if (group->second.empty()) {
-      queue.groups.erase(group);
-    } else {
-      queue.heads.insert({entries_.at(group->second.front()).due, group->second.front()});
-    }
-    --queue.pending;
+std::vector<OutboxEntry> Outbox::TakeOut(Queue& queue, const std::string& group_key,
+                                         std::size_t from) {
+  std::vector<OutboxEntry> out;
+  const auto group = queue.groups.find(group_key);
+  std::deque<std::uint64_t>& ids = group->second;
+  for (std::size_t i = from; i < ids.size(); ++i) {
+    const auto at = entries_.find(ids[i]);
+    queue.heads.erase({at->second.due, ids[i]});
+    if (at->second.digest) std::erase(queue.digests, ids[i]);
+    out.push_back(std::move(at->second));
     entries_.erase(at);
   }
+  queue.pending -= out.size();
+  ids.resize(from);
+  if (ids.empty()) queue.groups.erase(group);
+  return out;
+}
 
-  std::size_t Pending(std::string_view queue_name) const override {
-    const auto at = queues_.find(queue_name);
-    return at == queues_.end() ? 0 : at->second.pending;
+std::vector<OutboxEntry> Outbox::Withdraw(std::string_view queue_name,
+                                          const std::string& group_key) {
+  const auto at = queues_.find(queue_name);
+  if (at == queues_.end()) return {};
+  const auto group = at->second.groups.find(group_key);
+  if (group == at->second.groups.end()) return {};
+  return TakeOut(at->second, group_key, MayHaveArrived(group->second.front()) ? 1 : 0);
+}
+
+std::vector<OutboxEntry> Outbox::WithdrawIf(
+    std::string_view queue_name, const std::function<bool(const OutboxEntry&)>& wanted) {
+  const auto at = queues_.find(queue_name);
+  if (at == queues_.end()) return {};
+  std::vector<std::string> keys;
+  for (const auto& [key, ids] : at->second.groups) {
+    const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint64_t id) {
+      return !MayHaveArrived(id) && wanted(entries_.at(id));
+    });
+    if (all) keys.push_back(key);
   }
+  std::vector<OutboxEntry> out;
+  for (const std::string& key : keys) {
+    for (OutboxEntry& entry : TakeOut(at->second, key, 0)) out.push_back(std::move(entry));
+  }
+  return out;
+}
 
- private:
-  struct Queue {
-    std::map<std::string, std::deque<std::uint64_t>> groups;  // ids, oldest first; never empty
-    std::set<std::pair<SteadyTime, std::uint64_t>>
-        heads;  // each group's oldest, unless it is taken
-    std::size_t pending = 0;
-  };
-
-  std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, OutboxEntry> entries_;
-  std::map<std::string, Queue, std::less<>> queues_;
-};
-
-}  // namespace
-
-std::unique_ptr<Outbox> MakeMemoryOutbox() { return std::make_unique<MemoryOutbox>(); }
+void Outbox::ForEach(const std::function<void(const OutboxEntry&)>& look) const {
+  for (const auto& [id, entry] : entries_) look(entry);
+}
 
 }  // namespace tierwatch

@@ -15,6 +15,8 @@ std::string_view OutcomeName(Outcome outcome) {
       return "retry";
     case Outcome::kFailed:
       return "failed";
+    case Outcome::kMerged:
+      return "merged";
     case Outcome::kExpired:
       break;
   }
@@ -46,6 +48,7 @@ HttpAttempt AttemptHttp(HttpClient& client, HttpRequest request, const SendConte
   Result<HttpResponse> response = client.Send(request);
   if (!response.ok()) {
     attempt.result.reason = response.error().message;
+    attempt.result.may_have_arrived = response.error().reason != Reason::kConnect;
     return attempt;
   }
   attempt.result.status = response->status;

@@ -12,8 +12,9 @@
 
 namespace tierwatch {
 
-enum class Outcome { kDelivered, kRetry, kFailed, kExpired };
-/// "delivered", "retry", "failed" or "expired".
+/// kMerged is the outbox's word: the notification went on as part of a later one.
+enum class Outcome { kDelivered, kRetry, kFailed, kExpired, kMerged };
+/// "delivered", "retry", "failed", "expired" or "merged".
 std::string_view OutcomeName(Outcome outcome);
 
 /// What an attempt is told besides the body.
@@ -30,6 +31,7 @@ struct SendResult {
   int status = 0;                      // of HTTP or SMTP; 0 without an answer
   std::string reason;                  // "HTTP 503", "timed out after 10s"; never a URL or a secret
   Millis retry_after{0};               // asked for by the receiver; 0 where it said nothing
+  bool may_have_arrived = false;       // there was no answer, but all may have been received
   std::optional<std::string> state{};  // small; to be kept for the group (Slack's message)
 };
 

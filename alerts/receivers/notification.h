@@ -24,7 +24,9 @@ struct Notification {
   NotifyReason reason = NotifyReason::kNone;
   std::vector<Alert> alerts;  // firing and resolved, in Alertmanager's order
   std::string external_url;
-  TimestampMs time = 0;  // when it was decided
+  TimestampMs time = 0;      // when it was decided
+  bool first = false;        // the receiver was told of none of these alerts before
+  Millis fallback_after{0};  // owed for so long, another receiver is told too; 0 = never
 };
 
 }  // namespace tierwatch

@@ -23,17 +23,24 @@ class Scene {
     const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
     config_ = ReadNotifyConfig(node.value(), diagnostics);
     EXPECT_EQ(diagnostics.ToString(), "");
-    dispatcher_ = std::make_unique<Dispatcher>(
-        config_, "http://tw", clock_, [this](const Notification& n, const Integration&) {
-          std::string text = n.integration + " " + std::string(NotifyReasonName(n.reason)) + ":";
-          for (const Alert& alert : n.alerts) {
-            text += " " + std::string(alert.labels.Get("alertname")) +
-                    (alert.state == AlertState::kFiring ? "" : "-");
-          }
-          told_.push_back(text);
-          last_ = n;
-        });
+    Restart();
   }
+
+  /// Commits, and begins anew from the database, as a process that was killed would.
+  void Restart() {
+    EXPECT_TRUE(ledger_.Commit().ok());
+    dispatcher_ = std::make_unique<Dispatcher>(
+        DispatcherParts{config_, "http://tw", clock_, ledger_,
+                        [this](const Notification& n) { Take(n); },
+                        [this](const Labels& labels) { return silenced_ == labels; }});
+    std::vector<std::string> damaged;
+    dispatcher_->Restore(*ledger_.Load(damaged), minutes(15));
+    EXPECT_THAT(damaged, IsEmpty());
+  }
+  void FallBack(const std::string& queue, const std::string& group_key) {
+    dispatcher_->FallBack(queue, group_key);
+  }
+  void Silence(Labels labels) { silenced_ = std::move(labels); }
 
   void Fire(Labels labels) { Put(std::move(labels), AlertState::kFiring); }
   void Resolve(Labels labels) { Put(std::move(labels), AlertState::kResolved); }
@@ -53,13 +60,25 @@ class Scene {
   }
   std::vector<std::string> Now() { return After(Millis{0}); }
   Millis UntilNext() const { return std::chrono::duration_cast<Millis>(next_ - clock_.Steady()); }
-  bool NothingLeft() const { return next_ == SteadyTime::max() && dispatcher_->group_count() == 0; }
+  bool NothingLeft() const { return dispatcher_->group_count() == 0; }
   const Notification& last() const { return last_; }
   FakeClock& clock() { return clock_; }
 
  private:
+  void Take(const Notification& n) {
+    std::string text = n.integration + " " + std::string(NotifyReasonName(n.reason)) + ":";
+    for (const Alert& alert : n.alerts) {
+      text += " " + std::string(alert.labels.Get("alertname")) +
+              (alert.state == AlertState::kFiring ? "" : "-");
+    }
+    told_.push_back(text);
+    last_ = n;
+  }
+
   FakeClock clock_;
   NotifyConfig config_;
+  Ledger ledger_{":memory:", clock_.Now()};
+  Labels silenced_{{"none", "none"}};
   std::unique_ptr<Dispatcher> dispatcher_;
   SteadyTime next_;
   std::vector<std::string> told_;
@@ -197,6 +216,98 @@ receivers: [{name: r, webhook_configs: [{url: "http://h", send_resolved: false},
                                        "r/webhook[1] first notification: B"));
 }
 
+TEST(DispatcherTest, GroupsAndTheirTimersSurviveARestart) {
+  Scene scene(kOneReceiver);
+  scene.Fire(kA);
+  scene.clock().Advance(seconds(4));
+  scene.Restart();
+  EXPECT_THAT(scene.After(seconds(5)), IsEmpty());
+  EXPECT_THAT(scene.After(seconds(1)), ElementsAre("r/webhook[0] first notification: A"));
+  scene.Restart();
+  scene.Fire(kA);  // as rules do at a start
+  scene.Fire(kB);
+  EXPECT_THAT(scene.After(seconds(59)), IsEmpty());
+  EXPECT_THAT(scene.After(seconds(1)), ElementsAre("r/webhook[0] new alerts added: A B"));
+  scene.Restart();
+  scene.Resolve(kA);
+  scene.Restart();
+  scene.Fire(kB);
+  scene.clock().Advance(minutes(30));  // nobody was there when it was due
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] some alerts resolved: A- B"));
+}
+
+TEST(DispatcherTest, TheRepeatIntervalGoesOnOverARestart) {
+  Scene scene(kOneReceiver);
+  scene.Fire(kA);
+  scene.After(seconds(10));
+  scene.clock().Advance(minutes(59));
+  scene.Restart();
+  scene.Fire(kA);
+  EXPECT_THAT(scene.Now(), IsEmpty());
+  scene.clock().Advance(minutes(1));
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] repeat interval elapsed: A"));
+}
+
+TEST(DispatcherTest, WhatNobodyKnowsAfterARestartIsResolvedInTheEnd) {
+  Scene scene(kOneReceiver);
+  scene.Fire(kA);
+  scene.Fire(kB);
+  scene.After(seconds(10));
+  scene.Restart();
+  scene.Fire(kB);
+  for (int i = 0; i < 14; ++i) EXPECT_THAT(scene.After(minutes(1)), IsEmpty());
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] some alerts resolved: A- B"));
+}
+
+TEST(DispatcherTest, WhatEndedWhileNobodyWasThereToTellItIsToldAllTheSame) {
+  Scene scene(kOneReceiver);
+  scene.Fire(kA);
+  scene.Restart();
+  scene.clock().Advance(seconds(40));  // it was due 30 s ago
+  scene.Put(kA, AlertState::kResolved, seconds(40));
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] all alerts resolved: A-"));
+  EXPECT_TRUE(scene.last().first);
+  scene.Put(kA, AlertState::kResolved, seconds(40));  // rules say it again for a while
+  EXPECT_THAT(scene.After(minutes(1)), IsEmpty());
+  EXPECT_TRUE(scene.NothingLeft());
+}
+
+TEST(DispatcherTest, ASilenceHoldsBackPagesButNotTheAllClear) {
+  Scene scene(kOneReceiver);
+  scene.Silence(kA);
+  scene.Fire(kA);
+  scene.Fire(kB);
+  EXPECT_THAT(scene.After(seconds(10)), ElementsAre("r/webhook[0] first notification: B"));
+  scene.Silence(kB);
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] new alerts added: A"));
+  EXPECT_THAT(scene.After(minutes(1)), IsEmpty());
+  scene.Resolve(kB);
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] some alerts resolved: A B-"));
+  scene.Silence(kA);
+  EXPECT_THAT(scene.After(minutes(61)), IsEmpty()) << "no repetition of what is silenced";
+  scene.Silence(kC);
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] repeat interval elapsed: A"));
+}
+
+TEST(DispatcherTest, AFallbackIsToldAtOnceAndToTheEnd) {
+  Scene scene(R"(
+route: {receiver: r, group_by: [service], group_wait: 0s, group_interval: 1m, fallback: f, fallback_after: 2m}
+receivers: [{name: r, webhook_configs: [{url: "http://h"}]}, {name: f, webhook_configs: [{url: "http://h"}]}]
+)");
+  scene.Fire(kA);
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] first notification: A"));
+  EXPECT_EQ(scene.last().fallback_after, minutes(2));
+  scene.FallBack("r/webhook[0]", scene.last().group_key);
+  EXPECT_THAT(scene.Now(), ElementsAre("f/webhook[0] first notification: A"));
+  EXPECT_EQ(scene.last().fallback_after, Millis{0});
+  scene.Restart();
+  scene.Resolve(kA);
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] all alerts resolved: A-",
+                                                   "f/webhook[0] all alerts resolved: A-"));
+  scene.Fire(kA);
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] first notification: A"));
+}
+
 TEST(DispatcherTest, PendingOnesAreNobodysBusiness) {
   Scene scene(kOneReceiver);
   scene.Put(kA, AlertState::kPending);
@@ -274,7 +385,7 @@ TEST(ReasonToNotifyTest, Table) {
       {true, {}, {1}, {}, {2}, hours(9), true, NotifyReason::kNone},
   };
   for (const Case& c : cases) {
-    const Told told{c.told_firing, c.told_resolved, now - c.ago};
+    const Told told{c.told_firing, c.told_resolved, now - c.ago, now - c.ago};
     EXPECT_EQ(ReasonToNotify(c.told ? &told : nullptr, c.firing, c.resolved, c.send_resolved,
                              hours(1), now),
               c.want)

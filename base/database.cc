@@ -14,7 +14,8 @@ constexpr int kPatienceMs = 5'000;
 // journal_size_limit: the log of one large transaction is cut again. auto_vacuum: room can be given
 // back; it must be said before the first table.
 constexpr const char* kSettings =
-    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608; "
+    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+    "journal_size_limit=8388608; "
     "PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=OFF;";
 
 Error FailureOf(sqlite3* database, const std::string& path, std::string_view what) {

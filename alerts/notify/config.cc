@@ -146,7 +146,8 @@ class RouteReader {
     route.fallback = *name;
     CheckReceiver(map, "fallback", *name);
     if (*name == route.receiver)
-      diagnostics_.Add(map.Where("fallback"), "fallback: expected another receiver than the route's");
+      diagnostics_.Add(map.Where("fallback"),
+                       "fallback: expected another receiver than the route's");
   }
 
   void CheckReceiver(YamlMap& map, std::string_view key, const std::string& name) {

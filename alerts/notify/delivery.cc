@@ -15,7 +15,8 @@ namespace {
 constexpr std::array<MetricInfo, 6> kMetrics{{
     {"tierwatch_notifications_total",
      prometheus::MetricType::Counter,
-     "Notifications that left the outbox: delivered, failed (refused for good), expired, or merged into a later one.",
+     "Notifications that left the outbox: delivered, failed (refused for good), expired, or merged "
+     "into a later one.",
      {"receiver", "outcome"}},
     {"tierwatch_notification_retries_total",
      prometheus::MetricType::Counter,
@@ -75,8 +76,8 @@ struct Delivery::Queue {
         retries(instruments.retries.Add({{"receiver", receiver}})),
         duration(instruments.durations.Add({{"receiver", receiver}}, kBuckets)),
         pending(instruments.pending.Add({{"receiver", receiver}})) {
-    for (const Outcome outcome : {Outcome::kDelivered, Outcome::kFailed, Outcome::kExpired,
-                                  Outcome::kMerged}) {
+    for (const Outcome outcome :
+         {Outcome::kDelivered, Outcome::kFailed, Outcome::kExpired, Outcome::kMerged}) {
       outcomes[static_cast<std::size_t>(outcome)] = &instruments.notifications.Add(
           {{"receiver", receiver}, {"outcome", std::string(OutcomeName(outcome))}});
     }
@@ -130,7 +131,7 @@ void Delivery::Stop() {
     if (pending == 0) continue;
     queue->pending.Decrement(static_cast<double>(pending));  // the registry may serve a successor
     logger_.Warn("notifications were not delivered before the end",
-                  {{"queue", queue->name}, {"pending", pending}});
+                 {{"queue", queue->name}, {"pending", pending}});
   }
 }
 
@@ -292,8 +293,7 @@ SteadyTime Delivery::Allowed(Queue& queue, SteadyTime now) {
   return SteadyTime::max();
 }
 
-void Delivery::Wait(std::unique_lock<std::mutex>& lock, Queue& queue,
-                    const std::stop_token& stop) {
+void Delivery::Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std::stop_token& stop) {
   const SteadyTime now = clock_.Steady();
   const SteadyTime due =
       std::max({queue.paused_until, outbox_.NextDue(queue.name), Allowed(queue, now)});
@@ -315,8 +315,7 @@ DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
   }
   const SteadyTime start = clock_.Steady();
   const std::string body = queue.integration->Encode(*entry.notification);
-  sent = queue.integration->Send(
-      body, {entry.idempotency_key, StateOf(entry), clock_.Now(), stop});
+  sent = queue.integration->Send(body, {entry.idempotency_key, StateOf(entry), clock_.Now(), stop});
   queue.duration.Observe(std::chrono::duration<double>(clock_.Steady() - start).count());
   result.outcome = sent.outcome;
   result.status = sent.status;
@@ -337,7 +336,8 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
   } else {
     outbox_.Remove(entry.id);
     const bool refused = result.outcome != Outcome::kDelivered;
-    if (fell_back_.erase(entry.id) == 0 && refused && entry.notification->fallback_after.count() > 0)
+    if (fell_back_.erase(entry.id) == 0 && refused &&
+        entry.notification->fallback_after.count() > 0)
       news_.overdue.emplace_back(entry.queue, entry.group_key);
     news_.ended.emplace_back(entry.id, result);
     KeepState(entry, sent);

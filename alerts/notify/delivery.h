@@ -47,8 +47,8 @@ struct QueueStatus {
 
 /// What came of deliveries since it was last asked.
 struct DeliveryNews {
-  std::vector<std::pair<std::uint64_t, DeliveryResult>> ended;     // no longer owed
-  std::vector<std::pair<std::string, std::string>> overdue;        // queue and group: fall back
+  std::vector<std::pair<std::uint64_t, DeliveryResult>> ended;        // no longer owed
+  std::vector<std::pair<std::string, std::string>> overdue;           // queue and group: fall back
   std::map<std::pair<std::string, std::string>, std::string> states;  // by queue and group
   std::vector<std::string> crowded;  // queues that may send one more and have more than that
 };
@@ -95,7 +95,8 @@ class Delivery {
   void Run(Queue& queue, const std::stop_token& stop);
   DeliveryResult Attempt(Queue& queue, const OutboxEntry& entry, const std::stop_token& stop,
                          SendResult& sent);
-  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result, const SendResult& sent);
+  void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result,
+              const SendResult& sent);
   void Log(const DeliveryResult& result, const OutboxEntry& entry);
   void Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std::stop_token& stop);
   Millis Backoff(int attempts);

@@ -81,9 +81,9 @@ void Dispatcher::Restore(LedgerContents contents, Millis patience) {
     if (at == contents.groups.end()) continue;
     group.flushed = at->second.flushed;
     group.fell_back = at->second.fell_back && !group.route->fallback.empty();
-    group.next = std::min(Steady(at->second.next_at),
-                          now + (group.flushed ? group.route->group_interval
-                                               : group.route->group_wait));
+    group.next =
+        std::min(Steady(at->second.next_at),
+                 now + (group.flushed ? group.route->group_interval : group.route->group_wait));
   }
   // Another configuration: those alerts belong to other groups now, and are told there.
   for (auto& [key, told] : told_) {
@@ -99,8 +99,7 @@ void Dispatcher::Put(const std::vector<Alert>& alerts) {
   if (!parts_.config.route) return;
   for (const Alert& alert : alerts) {
     if (alert.state != AlertState::kFiring && alert.state != AlertState::kResolved) continue;
-    for (const Route* route : parts_.config.route->Match(alert.labels))
-      Insert(*route, alert, true);
+    for (const Route* route : parts_.config.route->Match(alert.labels)) Insert(*route, alert, true);
   }
 }
 
@@ -123,8 +122,8 @@ void Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) 
   const auto [at, is_new] = group.members.try_emplace(alert.labels);
   Member& member = at->second;
   // Annotations may change with every evaluation: they are kept as they were at the last turn.
-  const bool turned = is_new || member.alert.state != alert.state ||
-                      member.alert.fired_at != alert.fired_at;
+  const bool turned =
+      is_new || member.alert.state != alert.state || member.alert.fired_at != alert.fired_at;
   member = {alert, confirmed};
   if (turned) parts_.ledger.PutAlert(group.key, alert);
   // After a restart, what has fired for longer than the wait has waited enough.
@@ -224,12 +223,11 @@ void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alert
                       const Integration& integration) {
   const auto key = std::make_pair(integration.name(), group.key);
   const SteadyTime now = parts_.clock.Steady();
-  const Told& told = told_.try_emplace(key, Told{{}, {}, SteadyTime::min(), SteadyTime::min()})
-                         .first->second;
+  const Told& told =
+      told_.try_emplace(key, Told{{}, {}, SteadyTime::min(), SteadyTime::min()}).first->second;
   const bool was_told = told.at != SteadyTime::min();
   const TimestampMs due = Wall(group.next);
-  const TimestampMs seen =
-      told.seen == SteadyTime::min() ? 0 : Wall(told.seen);
+  const TimestampMs seen = told.seen == SteadyTime::min() ? 0 : Wall(told.seen);
   Told now_told{{}, {}, now, now};
   Notification notification;
   bool missed = false;

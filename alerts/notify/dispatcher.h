@@ -40,9 +40,9 @@ struct DispatcherParts {
   const NotifyConfig& config;
   std::string external_url;
   const Clock& clock;
-  Ledger& ledger;                                // is told every change, is never asked
-  std::function<void(Notification)> emit;        // takes over each notification; may not call back
-  std::function<bool(const Labels&)> muted;      // by a silence, now
+  Ledger& ledger;                            // is told every change, is never asked
+  std::function<void(Notification)> emit;    // takes over each notification; may not call back
+  std::function<bool(const Labels&)> muted;  // by a silence, now
 };
 
 /// Driven from outside: by Put and RunDue. Not thread-safe. Alerts stay firing until they are put

@@ -84,7 +84,8 @@ Result<LedgerContents> Ledger::Load(std::vector<std::string>& damaged) {
       damaged.push_back(decoded.error().message);
     }
   };
-  Result<DatabaseStatement> select = database_->Prepare("SELECT kind, key, record FROM notify_kept");
+  Result<DatabaseStatement> select =
+      database_->Prepare("SELECT kind, key, record FROM notify_kept");
   if (!select.ok()) return std::move(select).error();
   Result<void> read = select->ForEach([&](const DatabaseRow& row) {
     const std::string kind = row.Text(0), record = row.Text(2);
@@ -93,9 +94,8 @@ Result<LedgerContents> Ledger::Load(std::vector<std::string>& damaged) {
     if (kind[0] == kGroup) {
       keep(DecodeGroup(record), [&](GroupRecord group) { contents.groups[key.first] = group; });
     } else if (kind[0] == kAlert) {
-      keep(DecodeAlert(record), [&](Alert alert) {
-        contents.alerts.emplace_back(key.first, std::move(alert));
-      });
+      keep(DecodeAlert(record),
+           [&](Alert alert) { contents.alerts.emplace_back(key.first, std::move(alert)); });
     } else if (kind[0] == kTold) {
       keep(DecodeTold(record), [&](ToldRecord told) { contents.told[key] = std::move(told); });
     } else if (kind[0] == kState) {

@@ -45,11 +45,11 @@ struct NotificationRecord {
 
 /// What an earlier process left.
 struct LedgerContents {
-  std::map<std::string, GroupRecord> groups;               // by group key
-  std::vector<std::pair<std::string, Alert>> alerts;       // group key and alert
-  std::map<std::pair<std::string, std::string>, ToldRecord> told;  // by queue and group key
+  std::map<std::string, GroupRecord> groups;                          // by group key
+  std::vector<std::pair<std::string, Alert>> alerts;                  // group key and alert
+  std::map<std::pair<std::string, std::string>, ToldRecord> told;     // by queue and group key
   std::map<std::pair<std::string, std::string>, std::string> states;  // of integrations, the same
-  std::vector<OutboxEntry> owed;                           // in their order; `due` is not set
+  std::vector<OutboxEntry> owed;  // in their order; `due` is not set
 };
 
 struct LedgerLimits {

@@ -24,9 +24,8 @@ void AddAll(ByLabels& alerts, const Notification& notification) {
 std::vector<Alert> Sorted(ByLabels alerts) {
   std::vector<Alert> list;
   for (auto& [labels, alert] : alerts) list.push_back(std::move(alert));
-  std::stable_sort(list.begin(), list.end(), [](const Alert& a, const Alert& b) {
-    return AlertBefore(a.labels, b.labels);
-  });
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Alert& a, const Alert& b) { return AlertBefore(a.labels, b.labels); });
   return list;
 }
 
@@ -59,8 +58,9 @@ OutboxEntry MakeDigest(const std::vector<const OutboxEntry*>& entries) {
 }  // namespace
 
 std::string IdempotencyKey(const OutboxEntry& entry) {
-  const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", entry.queue, entry.group_key,
-                                       entry.created_at, entry.id, EncodeRecord(*entry.notification));
+  const std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}", entry.queue, entry.group_key, entry.created_at, entry.id,
+                  EncodeRecord(*entry.notification));
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
   std::string key;

@@ -48,11 +48,10 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
                   news_ = true;
                   arrived_.notify_all();
                 }),
-      dispatcher_({config_, std::move(external_url), clock, ledger_,
-                   [this](Notification notification) {
-                     decided_.push_back(std::move(notification));
-                   },
-                   std::move(muted)}),
+      dispatcher_(
+          {config_, std::move(external_url), clock, ledger_,
+           [this](Notification notification) { decided_.push_back(std::move(notification)); },
+           std::move(muted)}),
       due_(clock.Steady()),
       retry_database_at_(clock.Steady()),
       prune_at_(clock.Steady()) {
@@ -78,12 +77,16 @@ void Notifier::Restore() {
     entry.due = now;
     entry.uncertain = true;  // nobody knows how far the earlier process came
     entry.expires = now + std::min(Millis{entry.expires_at - clock_.Now()}, options_.expiry);
-    DeliveryResult dropped{clock_.Now(), entry.queue, entry.group_key, 0, Outcome::kFailed, 0,
+    DeliveryResult dropped{clock_.Now(),
+                           entry.queue,
+                           entry.group_key,
+                           0,
+                           Outcome::kFailed,
+                           0,
                            "the receiver is no longer configured"};
     const std::uint64_t id = entry.id;
     if (delivery_.Add(std::move(entry))) continue;
-    logger_.Error("notification dropped",
-                  {{"queue", dropped.queue}, {"reason", dropped.reason}});
+    logger_.Error("notification dropped", {{"queue", dropped.queue}, {"reason", dropped.reason}});
     ledger_.Settle(id, std::move(dropped));
   }
   contents->owed.clear();
@@ -137,7 +140,8 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
   Commit();
   for (OutboxEntry& entry : owed) delivery_.Add(std::move(entry));
   std::vector<OutboxEntry> digests;
-  for (const std::string& queue : stale) std::ranges::move(Fold(queue, false), std::back_inserter(digests));
+  for (const std::string& queue : stale)
+    std::ranges::move(Fold(queue, false), std::back_inserter(digests));
   for (const std::string& queue : news.crowded)
     std::ranges::move(Fold(queue, true), std::back_inserter(digests));
   Commit();
@@ -149,8 +153,7 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
 
 void Notifier::Settle(DeliveryNews& news) {
   for (auto& [id, result] : news.ended) ledger_.Settle(id, std::move(result));
-  for (auto& [key, state] : news.states)
-    ledger_.PutState(key.first, key.second, std::move(state));
+  for (auto& [key, state] : news.states) ledger_.PutState(key.first, key.second, std::move(state));
 }
 
 OutboxEntry Notifier::Owe(Notification notification, std::set<std::string>& stale) {
@@ -189,8 +192,8 @@ void Notifier::EndMerged(const std::vector<OutboxEntry>& merged) {
 // What a receiver can't be told one by one: pages that are over before it could be reached, or more
 // than its limit allows (`all`).
 std::vector<OutboxEntry> Notifier::Fold(const std::string& queue, bool all) {
-  std::vector<OutboxEntry> entries = delivery_.WithdrawIf(
-      queue, [all](const OutboxEntry& entry) { return all || entry.stale(); });
+  std::vector<OutboxEntry> entries =
+      delivery_.WithdrawIf(queue, [all](const OutboxEntry& entry) { return all || entry.stale(); });
   if (entries.size() < 2) return entries;  // given back as it was
   std::vector<OutboxEntry> digests = MakeDigests(entries);
   EndMerged(entries);

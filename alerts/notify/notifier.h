@@ -23,9 +23,9 @@ namespace tierwatch {
 
 struct NotifierOptions {
   std::string database_path = ":memory:";
-  Millis expiry{24 * 3'600'000};     // of what is owed
-  Millis patience{15 * 60'000};      // after a start, until alerts that nobody puts count as ended
-  Millis database_retry{5'000};      // after a failure
+  Millis expiry{24 * 3'600'000};  // of what is owed
+  Millis patience{15 * 60'000};   // after a start, until alerts that nobody puts count as ended
+  Millis database_retry{5'000};   // after a failure
   LedgerLimits history;
   DeliveryOptions delivery;
 };
@@ -35,8 +35,9 @@ struct NotifierOptions {
 /// moment leaves to the next one what it owes. Without a working database it goes on from memory.
 class Notifier {
  public:
-  /// `external_url` is where people find tierwatch. `muted` tells, from the notifier's thread, which
-  /// alerts a silence holds back; it may be empty. Clock, logger and registry must outlive it.
+  /// `external_url` is where people find tierwatch. `muted` tells, from the notifier's thread,
+  /// which alerts a silence holds back; it may be empty. Clock, logger and registry must outlive
+  /// it.
   Notifier(NotifyConfig config, std::string external_url, const Clock& clock, Logger& logger,
            prometheus::Registry& registry, NotifierOptions options = {},
            std::function<bool(const Labels&)> muted = {});
@@ -46,8 +47,8 @@ class Notifier {
 
   /// Firing and resolved alerts, in the order of events; never waits for a receiver.
   void Put(std::vector<Alert> alerts);
-  /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is left
-  /// is the next process's, where there is a database.
+  /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is
+  /// left is the next process's, where there is a database.
   void Stop(Millis patience = Millis{5'000});
 
   std::vector<QueueStatus> Status() const { return delivery_.Status(); }

@@ -5,9 +5,9 @@
 namespace tierwatch {
 
 bool OutboxEntry::stale() const {
-  return first && std::all_of(
-                      notification->alerts.begin(), notification->alerts.end(),
-                      [](const Alert& alert) { return alert.state == AlertState::kResolved; });
+  return first &&
+         std::all_of(notification->alerts.begin(), notification->alerts.end(),
+                     [](const Alert& alert) { return alert.state == AlertState::kResolved; });
 }
 
 void Outbox::Add(OutboxEntry entry) {
@@ -116,8 +116,8 @@ std::vector<OutboxEntry> Outbox::Withdraw(std::string_view queue_name,
   return TakeOut(at->second, group_key, MayHaveArrived(group->second.front()) ? 1 : 0);
 }
 
-std::vector<OutboxEntry> Outbox::WithdrawIf(
-    std::string_view queue_name, const std::function<bool(const OutboxEntry&)>& wanted) {
+std::vector<OutboxEntry> Outbox::WithdrawIf(std::string_view queue_name,
+                                            const std::function<bool(const OutboxEntry&)>& wanted) {
   const auto at = queues_.find(queue_name);
   if (at == queues_.end()) return {};
   std::vector<std::string> keys;

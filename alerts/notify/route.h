@@ -19,8 +19,8 @@ struct Route {
   Millis group_wait{30'000};
   Millis group_interval{300'000};
   Millis repeat_interval{14'400'000};
-  std::string fallback;             // a receiver that is told too while `receiver` can't be; "" = none
-  Millis fallback_after{300'000};   // for how long not
+  std::string fallback;  // a receiver that is told too while `receiver` can't be; "" = none
+  Millis fallback_after{300'000};  // for how long not
   AlertMatchers matchers;
   bool continue_matching = false;
   std::string key;  // `{}/{severity="critical"}`: the matchers from the root down

@@ -29,10 +29,9 @@ class Scene {
   /// Commits, and begins anew from the database, as a process that was killed would.
   void Restart() {
     EXPECT_TRUE(ledger_.Commit().ok());
-    dispatcher_ = std::make_unique<Dispatcher>(
-        DispatcherParts{config_, "http://tw", clock_, ledger_,
-                        [this](const Notification& n) { Take(n); },
-                        [this](const Labels& labels) { return silenced_ == labels; }});
+    dispatcher_ = std::make_unique<Dispatcher>(DispatcherParts{
+        config_, "http://tw", clock_, ledger_, [this](const Notification& n) { Take(n); },
+        [this](const Labels& labels) { return silenced_ == labels; }});
     std::vector<std::string> damaged;
     dispatcher_->Restore(*ledger_.Load(damaged), minutes(15));
     EXPECT_THAT(damaged, IsEmpty());

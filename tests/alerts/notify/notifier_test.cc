@@ -178,9 +178,10 @@ TEST(NotifierTest, WhatIsOverBeforeTheReceiverCouldBeReachedIsToldAsOne) {
 TEST(NotifierTest, WhatMayHaveArrivedKeepsItsKeyAndItsPlace) {
   HttpSink sink;
   sink.Script({{.hang = true}});
-  Pager pager("route: {receiver: r, group_wait: 0s, group_interval: 10ms}\n"
-              "receivers: [{name: r, webhook_configs: [{url: \"" + sink.Url() +
-              "\", timeout: 200ms}]}]\n");
+  Pager pager(
+      "route: {receiver: r, group_wait: 0s, group_interval: 10ms}\n"
+      "receivers: [{name: r, webhook_configs: [{url: \"" +
+      sink.Url() + "\", timeout: 200ms}]}]\n");
   pager.Put("A");
   ASSERT_TRUE(sink.WaitForRequests(1));
   pager.Put("A", AlertState::kResolved);

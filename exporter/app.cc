@@ -86,7 +86,8 @@ WebSource App::Parts::MakeWebSource() {
   return {[this] { return exposition.Current(); },
           [this] { return Ready(); },
           [this] { return RenderOverview(MakeOverviewSource()); },
-          {judge.engine(), judge.store(), clock, stopping.get_token()}};
+          {judge.engine(), judge.store(), clock, stopping.get_token()},
+          judge.notifier()};
 }
 
 OverviewSource App::Parts::MakeOverviewSource() const {

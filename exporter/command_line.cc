@@ -13,6 +13,7 @@
 #include "build_info.inc"
 #include "exporter/commands.h"
 #include "exporter/demo_command.h"
+#include "exporter/notify_commands.h"
 
 namespace tierwatch {
 namespace {
@@ -30,6 +31,7 @@ struct Options {
   bool verbose = false;
   std::string expr;
   std::string url = "http://localhost:9917";
+  SilenceOptions silence;
   std::function<int()> command;
 };
 
@@ -100,12 +102,57 @@ void AddQuery(CLI::App& app, Options& options) {
 void AddTest(CLI::App& app, Options& options) {
   CLI::App* test =
       app.add_subcommand("test", "run tests of rules and queries")->require_subcommand(1);
+  CLI::App* receivers = test->add_subcommand("receivers", "send a test page to every receiver");
+  receivers->add_option("--config", options.config_file, "configuration file")->required();
+  receivers->callback([&options] {
+    options.command = [&options] { return TestReceiversCommand(options.config_file); };
+  });
   CLI::App* promql = test->add_subcommand("promql", "scripts of Prometheus's promqltest language");
   promql->add_option("FILE", options.scripts, "scripts")->required();
   promql->add_flag("--verbose", options.verbose, "show every failure");
   promql->callback([&options] {
     options.command = [&options] { return TestPromqlCommand(options.scripts, options.verbose); };
   });
+}
+
+void AddUrl(CLI::App& command, Options& options) {
+  command.add_option("--url", options.url, "where it listens")->capture_default_str();
+}
+
+void AddSilence(CLI::App& app, Options& options) {
+  CLI::App* silence =
+      app.add_subcommand("silence", "hold back pages for a while")->require_subcommand(1);
+  const auto run = [&options](CLI::App* command, int (*what)(const SilenceOptions&)) {
+    AddUrl(*command, options);
+    command->callback([&options, what] {
+      options.command = [&options, what] {
+        options.silence.url = options.url;
+        return what(options.silence);
+      };
+    });
+  };
+  CLI::App* add = silence->add_subcommand("add", "of alerts that all matchers fit");
+  add->add_option("MATCHER", options.silence.matchers, "alertname=HighLatency, tier=~\"L1|L2\" …")
+      ->required();
+  add->add_option("--duration", options.silence.duration, "how long, from now")
+      ->capture_default_str();
+  add->add_option("--author", options.silence.author, "who")->envname("USER");
+  add->add_option("--comment", options.silence.comment, "why")->required();
+  run(add, SilenceAddCommand);
+  CLI::App* list = silence->add_subcommand("list", "pending and active ones");
+  list->add_flag("--expired", options.silence.expired, "those that are over too");
+  run(list, SilenceListCommand);
+  CLI::App* expire = silence->add_subcommand("expire", "end silences now");
+  expire->add_option("ID", options.silence.ids, "their ids")->required();
+  run(expire, SilenceExpireCommand);
+}
+
+void AddNotifications(CLI::App& app, Options& options) {
+  CLI::App* notifications =
+      app.add_subcommand("notifications", "what was sent, when, and what was answered");
+  AddUrl(*notifications, options);
+  notifications->callback(
+      [&options] { options.command = [&options] { return NotificationsCommand(options.url); }; });
 }
 
 void AddMetrics(CLI::App& app, Options& options) {
@@ -158,6 +205,8 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddCheck(app, options);
   AddRules(app, options);
   AddQuery(app, options);
+  AddSilence(app, options);
+  AddNotifications(app, options);
   AddTest(app, options);
   AddMetrics(app, options);
   AddDemo(app, options);

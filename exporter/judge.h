@@ -40,6 +40,7 @@ class Judge {
   /// Pending and firing alerts as of the last evaluation.
   std::vector<Alert> Alerts() const { return evaluator_.Alerts(); }
 
+  Notifier& notifier() { return notifier_; }
   const series::Store& store() const { return store_; }
   const promql::Engine& engine() const { return engine_; }
 

@@ -1,5 +1,8 @@
 #include "exporter/web.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace tierwatch {
 namespace {
 
@@ -20,6 +23,8 @@ HttpReply AnswerMetrics(const ServerRequest& request, const std::shared_ptr<cons
 
 std::vector<Endpoint> MakeEndpoints(WebSource source) {
   std::vector<Endpoint> routes = api::ApiEndpoints(source.api);
+  std::ranges::move(api::AlertmanagerEndpoints(source.notifier, source.api.clock),
+                    std::back_inserter(routes));
   routes.push_back({"/", [overview = source.overview](const ServerRequest&) {
                       return HttpReply::Of(200, "text/html; charset=utf-8", overview());
                     }});

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/api/alertmanager.h"
 #include "exporter/api/api.h"
 #include "exporter/exposition.h"
 #include "exporter/http_server.h"
@@ -18,6 +19,7 @@ struct WebSource {
   std::function<bool()> ready;
   std::function<std::string()> overview;  // the page at "/"
   api::ApiSource api;
+  Notifier& notifier;
 };
 
 /// /, /metrics, /-/healthy, /-/ready, /api/v1/….

@@ -33,8 +33,7 @@ prometheus::Counter& FailureCounter(prometheus::Registry& registry) {
 }  // namespace
 
 Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& clock,
-                   Logger& logger, prometheus::Registry& registry, NotifierOptions options,
-                   std::function<bool(const Labels&)> muted)
+                   Logger& logger, prometheus::Registry& registry, NotifierOptions options)
     : config_(std::move(config)),
       options_(std::move(options)),
       clock_(clock),
@@ -42,6 +41,7 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
       persisting_gauge_(PersistingGauge(registry)),
       database_failures_(FailureCounter(registry)),
       ledger_(options_.database_path, clock.Now(), options_.history),
+      silences_(options_.database_path, logger),
       delivery_(config_, options_.delivery, clock, logger, registry,
                 [this] {
                   const std::lock_guard lock(mutex_);
@@ -51,7 +51,9 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
       dispatcher_(
           {config_, std::move(external_url), clock, ledger_,
            [this](Notification notification) { decided_.push_back(std::move(notification)); },
-           std::move(muted)}),
+           [this](const Labels& labels) {
+             return !silences_.Silencing(labels, clock_.Now()).empty();
+           }}),
       due_(clock.Steady()),
       retry_database_at_(clock.Steady()),
       prune_at_(clock.Steady()) {
@@ -236,6 +238,12 @@ void Notifier::Stop(Millis patience) {
   Settle(news);
   retry_database_at_ = clock_.Steady();
   Commit();
+}
+
+std::vector<std::string> Notifier::ReceiverNames() const {
+  std::vector<std::string> names;
+  for (const Receiver& receiver : config_.receivers) names.push_back(receiver.name);
+  return names;
 }
 
 std::vector<Dispatcher::Shown> Notifier::Groups() const {

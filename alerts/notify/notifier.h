@@ -18,6 +18,7 @@
 #include "alerts/notify/delivery.h"
 #include "alerts/notify/dispatcher.h"
 #include "alerts/notify/ledger.h"
+#include "alerts/notify/silences.h"
 
 namespace tierwatch {
 
@@ -35,12 +36,9 @@ struct NotifierOptions {
 /// moment leaves to the next one what it owes. Without a working database it goes on from memory.
 class Notifier {
  public:
-  /// `external_url` is where people find tierwatch. `muted` tells, from the notifier's thread,
-  /// which alerts a silence holds back; it may be empty. Clock, logger and registry must outlive
-  /// it.
+  /// `external_url` is where people find tierwatch. Clock, logger and registry must outlive it.
   Notifier(NotifyConfig config, std::string external_url, const Clock& clock, Logger& logger,
-           prometheus::Registry& registry, NotifierOptions options = {},
-           std::function<bool(const Labels&)> muted = {});
+           prometheus::Registry& registry, NotifierOptions options = {});
   ~Notifier();
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
@@ -60,6 +58,8 @@ class Notifier {
   }
   /// Groups as of the last turn.
   std::vector<Dispatcher::Shown> Groups() const;
+  Silences& silences() { return silences_; }
+  std::vector<std::string> ReceiverNames() const;
   /// False while the database can't be written to.
   bool persisting() const { return persisting_; }
 
@@ -83,6 +83,7 @@ class Notifier {
   prometheus::Gauge& persisting_gauge_;
   prometheus::Counter& database_failures_;
   Ledger ledger_;
+  Silences silences_;
 
   std::mutex mutex_;  // guards the inbox
   std::condition_variable_any arrived_;

@@ -14,7 +14,7 @@ set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/a
 set(may_include_demo base collectors/client demo)
 set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
   demo exporter exporter/api)
-set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules exporter
+set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify exporter
   exporter/api)
 
 # Libraries that one place alone may include.

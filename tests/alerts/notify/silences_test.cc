@@ -19,8 +19,8 @@ const Labels kAlert{{"alertname", "A"}, {"service", "s"}};
 Silence Make(const std::string& matchers, TimestampMs start = kNow,
              TimestampMs end = kNow + kHour) {
   Silence silence;
-  for (AlertMatcher& matcher : *ParseAlertMatchers(matchers))
-    silence.matchers.Add(std::move(matcher));
+  const std::vector<AlertMatcher> parsed = *ParseAlertMatchers(matchers);
+  for (const AlertMatcher& matcher : parsed) silence.matchers.Add(matcher);
   silence.starts_at = start;
   silence.ends_at = end;
   silence.created_by = "me";

@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
@@ -34,6 +37,7 @@ struct App::Parts {
   WebSource MakeWebSource();
   OverviewSource MakeOverviewSource() const;
   bool Ready() const;
+  std::string Ailment() const;
 
   Config config;
   const Clock& clock;
@@ -43,14 +47,19 @@ struct App::Parts {
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   std::vector<std::shared_ptr<const prometheus::Collectable>> registries{registry};
   Exposition exposition;
+  std::optional<HeartbeatConfig> heartbeat_config =
+      std::exchange(config.alerting.heartbeat, std::nullopt);
   Judge judge{config, clock, logger, *registry};
-  std::vector<BatchSink> sinks{[this](const BatchPtr& batch) { exposition.Publish(*batch); },
+  std::atomic<TimestampMs> last_batch = clock.Now();
+  std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
+                               [this](const BatchPtr& batch) { exposition.Publish(*batch); },
                                [this](const BatchPtr& batch) { judge.Append(*batch); }};
   std::vector<std::unique_ptr<TargetRunner>> runners;
   // At worst a thread for each target: however many hang, they hold up no other.
   Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
   std::stop_source stopping;  // ends what is asked of us
   std::unique_ptr<HttpServer> server;
+  std::optional<Heartbeat> heartbeat;  // ends first: it asks all others
 };
 
 void App::Parts::AddTargets() {
@@ -80,6 +89,12 @@ bool App::Parts::Ready() const {
   if (clock.Steady() - started > longest_timeout + kReadyMargin) return true;
   return std::all_of(runners.begin(), runners.end(),
                      [](const auto& runner) { return runner->status().sampled; });
+}
+
+// Our own registries are sampled by the same scheduler: their batch comes where nothing else does.
+std::string App::Parts::Ailment() const {
+  if (clock.Now() - last_batch > 4 * kSelfInterval.count()) return "sampling stands still";
+  return judge.Ailment();
 }
 
 WebSource App::Parts::MakeWebSource() {
@@ -139,6 +154,11 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   if (!server.ok()) return std::move(server).error();
   parts->server = *std::move(server);
   parts->scheduler.Start();
+  if (parts->heartbeat_config) {
+    parts->heartbeat.emplace(
+        *std::move(parts->heartbeat_config), [&judged = *parts] { return judged.Ailment(); },
+        parts->clock, logger, *parts->registry);
+  }
   logger.Info("listening", {{"address", parts->config.web.listen_address},
                             {"port", parts->server->port()},
                             {"targets", parts->runners.size()}});

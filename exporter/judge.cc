@@ -7,6 +7,7 @@ namespace tierwatch {
 namespace {
 
 constexpr Millis kPruneEvery{60'000};
+constexpr TimestampMs kEvaluationMargin = 30'000;
 
 NotifierOptions NotifierOptionsFor(const Config& config) {
   NotifierOptions options;
@@ -54,6 +55,18 @@ void Judge::Run(const std::stop_token& stop) {
     }
     wake_.wait_until(lock, stop, next, [] { return false; });
   }
+}
+
+std::string Judge::Ailment() const {
+  if (!notifier_.persisting()) return "the state database can't be written to";
+  const TimestampMs now = clock_.Now();
+  for (const GroupStatus& group : evaluator_.Groups()) {
+    const TimestampMs late = 3 * group.interval.count() + kEvaluationMargin;
+    // Before its first slot a group has had no reason to be evaluated.
+    const TimestampMs last = std::max(group.last_evaluation, started_);
+    if (now - last > late) return "the rule group " + group.name + " is not evaluated";
+  }
+  return "";
 }
 
 Result<promql::Vector> Judge::Instant(std::string_view expr, TimestampMs time) const {

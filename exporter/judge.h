@@ -41,6 +41,9 @@ class Judge {
   std::vector<Alert> Alerts() const { return evaluator_.Alerts(); }
 
   Notifier& notifier() { return notifier_; }
+  /// Why somebody may not be paged who should be: "" where rules are evaluated in time and what is
+  /// owed can be kept.
+  std::string Ailment() const;
   const series::Store& store() const { return store_; }
   const promql::Engine& engine() const { return engine_; }
 
@@ -48,6 +51,7 @@ class Judge {
   void Run(const std::stop_token& stop);
 
   const Clock& clock_;
+  const TimestampMs started_ = clock_.Now();
   series::Store store_;
   const std::unique_ptr<SnapshotKeeper> snapshots_;  // its last one has what the thread gave
   const promql::Engine engine_;

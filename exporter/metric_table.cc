@@ -61,6 +61,7 @@ std::vector<MetricRow> AllMetrics() {
   add("self", EvaluatorMetrics());
   add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
+  add("self", HeartbeatMetrics());
   return rows;
 }
 

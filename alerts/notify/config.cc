@@ -303,6 +303,8 @@ NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics) {
   const std::string_view unsupported[] = {"inhibit_rules", "time_intervals", "mute_time_intervals",
                                           "templates", "tracing"};
   for (const std::string_view key : unsupported) Refuse(map, key);
+  if (const YamlNode* heartbeat = map.Get("heartbeat"))
+    config.heartbeat = ReadHeartbeat(*heartbeat, http, diagnostics);
   if (const YamlNode* route = map.Get("route")) {
     config.route = std::make_shared<const Route>(
         RouteReader(config.receivers, diagnostics).Read(*route, nullptr, 1));

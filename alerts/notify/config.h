@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "alerts/notify/heartbeat.h"
 #include "alerts/notify/route.h"
 #include "alerts/receivers/integration.h"
 #include "base/yaml.h"
@@ -24,6 +26,7 @@ struct Receiver {
 struct NotifyConfig {
   std::shared_ptr<const Route> route;
   std::vector<Receiver> receivers;
+  std::optional<HeartbeatConfig> heartbeat;  // tierwatch's own
 };
 
 /// Reads the section; every finding is added with its place. What Alertmanager knows and tierwatch

@@ -141,14 +141,14 @@ Delivery::Queue* Delivery::Find(std::string_view name) const {
   return at == queues_.end() ? nullptr : at->get();
 }
 
-bool Delivery::Add(OutboxEntry entry) {
+void Delivery::Add(std::vector<OutboxEntry> entries) {
+  if (entries.empty()) return;
   const std::lock_guard lock(mutex_);
-  Queue* const queue = Find(entry.queue);
-  if (queue == nullptr) return false;
-  queue->pending.Increment();
-  outbox_.Add(std::move(entry));
+  for (OutboxEntry& entry : entries) {
+    Find(entry.queue)->pending.Increment();
+    outbox_.Add(std::move(entry));
+  }
   Changed();
-  return true;
 }
 
 std::vector<OutboxEntry> Delivery::Withdraw(const std::string& queue,

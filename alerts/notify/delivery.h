@@ -65,8 +65,9 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  /// Owes an entry; one whose queue is not configured is refused with false.
-  bool Add(OutboxEntry entry);
+  bool Knows(std::string_view queue) const { return Find(queue) != nullptr; }
+  /// Owes entries of queues that are known, all at once.
+  void Add(std::vector<OutboxEntry> entries);
   /// What integrations gave an earlier process to keep, by queue and group.
   void Restore(std::map<std::pair<std::string, std::string>, std::string> states);
   /// Entries that go on as part of another one; see Outbox.

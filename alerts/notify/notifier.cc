@@ -75,6 +75,7 @@ void Notifier::Restore() {
   for (const std::string& what : damaged)
     logger_.Error("a record of the state database is damaged and left out", {{"error", what}});
   const SteadyTime now = clock_.Steady();
+  std::vector<OutboxEntry> owed;
   for (OutboxEntry& entry : contents->owed) {
     entry.due = now;
     entry.uncertain = true;  // nobody knows how far the earlier process came
@@ -87,10 +88,14 @@ void Notifier::Restore() {
                            0,
                            "the receiver is no longer configured"};
     const std::uint64_t id = entry.id;
-    if (delivery_.Add(std::move(entry))) continue;
+    if (delivery_.Knows(entry.queue)) {
+      owed.push_back(std::move(entry));
+      continue;
+    }
     logger_.Error("notification dropped", {{"queue", dropped.queue}, {"reason", dropped.reason}});
     ledger_.Settle(id, std::move(dropped));
   }
+  delivery_.Add(std::move(owed));
   contents->owed.clear();
   delivery_.Restore(std::move(contents->states));
   dispatcher_.Restore(*std::move(contents), options_.patience);
@@ -140,17 +145,18 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
   for (Notification& notification : std::exchange(decided_, {}))
     owed.push_back(Owe(std::move(notification), stale));
   Commit();
-  for (OutboxEntry& entry : owed) delivery_.Add(std::move(entry));
+  const bool told = !owed.empty();
+  delivery_.Add(std::move(owed));
   std::vector<OutboxEntry> digests;
   for (const std::string& queue : stale)
     std::ranges::move(Fold(queue, false), std::back_inserter(digests));
   for (const std::string& queue : news.crowded)
     std::ranges::move(Fold(queue, true), std::back_inserter(digests));
   Commit();
-  for (OutboxEntry& entry : digests) delivery_.Add(std::move(entry));
+  delivery_.Add(std::move(digests));
   if (clock_.Steady() >= prune_at_) Prune();
   const std::lock_guard lock(shown_mutex_);
-  if (!alerts.empty() || !owed.empty()) shown_ = dispatcher_.Groups();
+  if (!alerts.empty() || told) shown_ = dispatcher_.Groups();
 }
 
 void Notifier::Settle(DeliveryNews& news) {

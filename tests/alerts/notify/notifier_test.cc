@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
+#include <filesystem>
 #include <set>
 #include <sstream>
 
@@ -192,6 +193,140 @@ TEST(NotifierTest, WhatMayHaveArrivedKeepsItsKeyAndItsPlace) {
   EXPECT_EQ(requests[0].body, requests[1].body);
   EXPECT_FALSE(Resolved(requests[1]));
   EXPECT_TRUE(Resolved(requests[2]));
+}
+
+NotifierOptions Keeping(const TempDir& dir) {
+  NotifierOptions options = Impatient();
+  options.database_path = dir.path() + "/state.db";
+  return options;
+}
+
+// The pager is gone before the receiver has answered, as after a crash; the next one begins with
+// what is in the database.
+TEST(NotifierTest, WhatWasOwedIsSentByTheNextProcessUnderTheSameKey) {
+  TempDir dir;
+  HttpSink sink;
+  sink.Script({{.hang = true}});
+  {
+    Pager pager(Webhook(sink.Url()), Keeping(dir));
+    pager.Put("A");
+    ASSERT_TRUE(sink.WaitForRequests(1));
+    pager.notifier().Stop(Millis{0});
+  }
+  Pager pager(Webhook(sink.Url()), Keeping(dir));
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  pager.Put("A");  // as rules do at a start
+  pager.Put("A", AlertState::kResolved);
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 2));
+  const std::vector<SinkRequest> requests = sink.Requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[0].headers.at("idempotency-key"), requests[1].headers.at("idempotency-key"));
+  EXPECT_EQ(requests[0].body, requests[1].body);
+  EXPECT_TRUE(Resolved(requests[2]));
+}
+
+TEST(NotifierTest, WhatWasToldIsNotToldAgainByTheNextProcess) {
+  TempDir dir;
+  HttpSink sink;
+  {
+    Pager pager(Webhook(sink.Url()), Keeping(dir));
+    pager.Put("A");
+    ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+    pager.notifier().Stop();
+  }
+  Pager pager(Webhook(sink.Url()), Keeping(dir));
+  pager.Put("A");
+  pager.Put("B");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  pager.notifier().Stop();
+  ASSERT_EQ(sink.Requests().size(), 2u);
+  EXPECT_THAT(sink.Requests()[1].body, HasSubstr(R"("alertname":"B")"));
+}
+
+TEST(NotifierTest, WithoutADatabaseItGoesOnAndWritesLater) {
+  TempDir dir;
+  HttpSink sink;
+  NotifierOptions options = Impatient();
+  options.database_path = dir.path() + "/later/state.db";
+  options.database_retry = Millis{20};
+  Pager pager(Webhook(sink.Url()), options);
+  pager.Put("A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  EXPECT_FALSE(pager.notifier().persisting());
+  EXPECT_THAT(pager.Metrics(), HasSubstr("tierwatch_notify_persisting 0"));
+  std::filesystem::create_directory(dir.path() + "/later");
+  ASSERT_TRUE(WaitUntil([&] { return pager.notifier().persisting(); }));
+  EXPECT_EQ((*pager.notifier().History(5))[0].summary, "1 firing, 0 resolved: A");
+}
+
+TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
+  HttpSink sink;
+  sink.Script(std::vector<SinkReply>(3, SinkReply{.status = 503}));
+  NotifierOptions options;
+  options.delivery.first_backoff = Millis{4'000};
+  Pager pager(Webhook(sink.Url()), options);
+  for (const char* name : {"A", "B", "C"}) pager.Put(name);
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kRetry, 3));
+  for (const char* name : {"A", "B", "C"}) pager.Put(name, AlertState::kResolved);
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  pager.notifier().Stop();
+  const std::vector<SinkRequest> requests = sink.Requests();
+  std::set<std::string> told;
+  for (std::size_t i = 3; i < requests.size(); ++i) {
+    EXPECT_TRUE(Resolved(requests[i]));
+    for (const char* name : {"A", "B", "C"}) {
+      if (requests[i].body.find(fmt::format(R"("labels":{{"alertname":"{}")", name)) !=
+          std::string::npos)
+        told.insert(name);
+    }
+  }
+  EXPECT_THAT(told, ElementsAre("A", "B", "C"));
+  EXPECT_THAT(requests.back().body, HasSubstr(R"("groupKey":"digest:{}")"));
+}
+
+TEST(NotifierTest, ALimitMakesADigestOfWhatIsMore) {
+  HttpSink sink;
+  Pager pager(
+      "route: {receiver: r, group_by: [alertname], group_wait: 100ms}\n"
+      "receivers: [{name: r, rate_limit: {notifications: 2, interval: 1h}, webhook_configs: [{url: "
+      "\"" +
+      sink.Url() + "\"}]}]\n");
+  for (const char* name : {"A", "B", "C", "D"}) pager.Put(name);
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 2));
+  pager.notifier().Stop();
+  const std::vector<SinkRequest> requests = sink.Requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_THAT(requests[0].body, HasSubstr(R"("groupKey":"{}:{alertname=\"A\"}")"));
+  EXPECT_THAT(requests[1].body, HasSubstr(R"("groupKey":"digest:{}")"));
+  for (const char* name : {"B", "C", "D"})
+    EXPECT_THAT(requests[1].body, HasSubstr(fmt::format(R"("alertname":"{}")", name)));
+}
+
+TEST(NotifierTest, TheFallbackIsToldOfWhatItsReceiverRefuses) {
+  HttpSink bad, good;
+  bad.Always("/", {.status = 404});
+  Pager pager(
+      "route: {receiver: r, group_wait: 0s, group_interval: 10ms, fallback: f}\n"
+      "receivers: [{name: r, webhook_configs: [{url: \"" +
+      bad.Url() + "\"}]}, {name: f, webhook_configs: [{url: \"" + good.Url() + "\"}]}]\n");
+  pager.Put("A");
+  ASSERT_TRUE(good.WaitForRequests(1));
+  EXPECT_FALSE(Resolved(good.Requests()[0]));
+  pager.Put("A", AlertState::kResolved);
+  ASSERT_TRUE(good.WaitForRequests(2));
+  EXPECT_TRUE(Resolved(good.Requests()[1]));
+}
+
+TEST(NotifierTest, TheFallbackIsToldOfWhatIsOwedForTooLong) {
+  HttpSink bad, good;
+  bad.Always("/", {.status = 503});
+  Pager pager(
+      "route: {receiver: r, group_wait: 0s, fallback: f, fallback_after: 100ms}\n"
+      "receivers: [{name: r, webhook_configs: [{url: \"" +
+      bad.Url() + "\"}]}, {name: f, webhook_configs: [{url: \"" + good.Url() + "\"}]}]\n");
+  pager.Put("A");
+  ASSERT_TRUE(good.WaitForRequests(1));
+  EXPECT_EQ(pager.notifier().Status()[0].pending, 1u) << "it is still owed";
 }
 
 TEST(NotifierTest, AHangingReceiverHoldsUpNoOther) {

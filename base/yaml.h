@@ -94,6 +94,8 @@ class YamlMap {
   const Location& Where(std::string_view key) const;
   const YamlNode& node() const { return node_; }
   Diagnostics& diagnostics() { return diagnostics_; }
+  /// Unknown keys are not reported.
+  void IgnoreUnknown() { finished_ = true; }
   /// Reports unknown keys, once.
   void Finish();
 

@@ -14,6 +14,7 @@
 #include "exporter/commands.h"
 #include "exporter/demo_command.h"
 #include "exporter/notify_commands.h"
+#include "exporter/rule_test_command.h"
 
 namespace tierwatch {
 namespace {
@@ -27,6 +28,7 @@ struct Options {
   bool markdown = false;
   DemoOptions demo;
   RuleFiles rules;
+  RuleTestCommandOptions rule_tests;
   std::vector<std::string> scripts;
   bool verbose = false;
   std::string expr;
@@ -99,6 +101,21 @@ void AddQuery(CLI::App& app, Options& options) {
   });
 }
 
+void AddRuleTests(CLI::App& test, RuleTestCommandOptions& tests, Options& options) {
+  CLI::App* rules = test.add_subcommand("rules", "unit tests of rules, in promtool's format");
+  rules->add_option("FILE", tests.files, "test files")->required();
+  rules->add_option("--signals", tests.signals,
+                    "files of signals (default: signals.yml beside each rule file)");
+  rules->add_option("--run", tests.run, "only tests whose name matches; may be repeated")
+      ->type_name("REGEX");
+  rules->add_flag("--debug", tests.debug, "show all samples that each test ends with");
+  rules->add_flag("--diff", tests.diff, "show only what differs");
+  rules->add_flag("--ignore-unknown-fields", tests.ignore_unknown_fields,
+                  "in rule files, which then may be those of other programs");
+  rules->add_option("--junit", tests.junit, "write the results there as JUnit XML");
+  rules->callback([&] { options.command = [&tests] { return TestRulesCommand(tests); }; });
+}
+
 void AddTest(CLI::App& app, Options& options) {
   CLI::App* test =
       app.add_subcommand("test", "run tests of rules and queries")->require_subcommand(1);
@@ -107,6 +124,7 @@ void AddTest(CLI::App& app, Options& options) {
   receivers->callback([&options] {
     options.command = [&options] { return TestReceiversCommand(options.config_file); };
   });
+  AddRuleTests(*test, options.rule_tests, options);
   CLI::App* promql = test->add_subcommand("promql", "scripts of Prometheus's promqltest language");
   promql->add_option("FILE", options.scripts, "scripts")->required();
   promql->add_flag("--verbose", options.verbose, "show every failure");

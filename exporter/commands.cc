@@ -6,7 +6,6 @@
 #include <cctype>
 #include <cstdio>
 #include <filesystem>
-#include <set>
 
 #include "alerts/promql/promqltest.h"
 #include "alerts/rules/rule_export.h"
@@ -34,17 +33,6 @@ std::string Describe(const std::vector<RuleGroup>& groups) {
   std::size_t rules = 0;
   for (const RuleGroup& group : groups) rules += group.rules.size();
   return fmt::format("{} rules in {} groups", rules, groups.size());
-}
-
-// The signals beside the rule files, each once.
-std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& files) {
-  std::set<std::string> signals;
-  for (const std::string& file : files) {
-    const std::filesystem::path path = std::filesystem::path(file).parent_path() / "signals.yml";
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) signals.insert(path.string());
-  }
-  return {signals.begin(), signals.end()};
 }
 
 std::optional<std::vector<RuleGroup>> ReadRulesOrTell(const RuleFiles& rules) {

@@ -185,14 +185,12 @@ std::vector<std::string> ExpandGlobs(YamlMap& map, std::string_view key,
                                      const std::filesystem::path& folder) {
   std::set<std::string> files;
   for (const std::string& pattern : map.Strings(key)) {
-    const std::string full = (folder / pattern).string();
-    glob_t found{};
-    if (::glob(full.c_str(), 0, nullptr, &found) == 0) {
-      files.insert(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    } else if (pattern.find_first_of("*?[") == std::string::npos) {
-      map.diagnostics().Add(map.Where(key), fmt::format("there is no file {}", full));
+    const std::vector<std::string> found = MatchingFiles(folder, pattern);
+    files.insert(found.begin(), found.end());
+    if (found.empty() && pattern.find_first_of("*?[") == std::string::npos) {
+      map.diagnostics().Add(map.Where(key),
+                            fmt::format("there is no file {}", (folder / pattern).string()));
     }
-    ::globfree(&found);
   }
   return {files.begin(), files.end()};
 }
@@ -211,6 +209,27 @@ void ForEachFile(const std::vector<std::string>& files, Diagnostics& diagnostics
 }
 
 }  // namespace
+
+std::vector<std::string> MatchingFiles(const std::filesystem::path& folder,
+                                       const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> files;
+  if (::glob((folder / pattern).c_str(), 0, nullptr, &found) == 0) {
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  }
+  ::globfree(&found);
+  return files;
+}
+
+std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& rule_files) {
+  std::set<std::string> signals;
+  for (const std::string& file : rule_files) {
+    const std::filesystem::path path = std::filesystem::path(file).parent_path() / "signals.yml";
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) signals.insert(path.string());
+  }
+  return {signals.begin(), signals.end()};
+}
 
 std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
                                      const std::vector<std::string>& signal_files,

@@ -2,6 +2,7 @@
 // reader.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,13 @@ std::optional<Config> ReadConfigFile(const std::string& path, CollectorResources
 std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
                                      const std::vector<std::string>& signal_files,
                                      const RuleDefaults& defaults, Diagnostics& diagnostics);
+
+/// The files that a pattern of `rule_files` names, relative to `folder`, sorted.
+std::vector<std::string> MatchingFiles(const std::filesystem::path& folder,
+                                       const std::string& pattern);
+
+/// The files `signals.yml` beside the rule files, each once.
+std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& rule_files);
 
 /// The text of a file of at most 16 MiB, or why not.
 Result<std::string> ReadTextFile(const std::string& path);

@@ -39,18 +39,18 @@ Part PartOf(const Labels& labels, Labels& base) {
 
 }  // namespace
 
+void SetStoredHint(series::Sample& sample, series::HistogramPtr& last) {
+  series::HistogramPtr given = sample.histogram;
+  if (given) {
+    sample.histogram =
+        Changed(*given, [&](auto& copy) { copy.reset_hint = given->StoredHint(last.get()); });
+  }
+  last = std::move(given);
+}
+
 void ScriptLoader::Append(const Labels& labels, std::vector<series::Sample> samples) {
   series::HistogramPtr& last = last_[labels];
-  for (series::Sample& sample : samples) {
-    if (sample.histogram) {
-      const series::HistogramPtr given = sample.histogram;
-      sample.histogram =
-          Changed(*given, [&](auto& copy) { copy.reset_hint = given->StoredHint(last.get()); });
-      last = given;
-    } else {
-      last = nullptr;
-    }
-  }
+  for (series::Sample& sample : samples) SetStoredHint(sample, last);
   store_.Append("script", samples);
 }
 

@@ -4,11 +4,16 @@
 #include <unordered_map>
 
 #include "alerts/promql/script.h"
+#include "alerts/series/sample.h"
 #include "alerts/series/store.h"
 #include "base/labels.h"
 #include "base/result.h"
 
 namespace tierwatch::promql {
+
+/// Gives a histogram the reset hint that Prometheus's storage would read back. `last` is the
+/// histogram that its series ended with (null after a float or nothing), and becomes this one.
+void SetStoredHint(series::Sample& sample, series::HistogramPtr& last);
 
 /// The store must outlive it. Histograms get the reset hints that Prometheus's storage would read
 /// back.

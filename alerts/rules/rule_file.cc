@@ -31,6 +31,7 @@ class RuleReader {
     const auto root = YamlNode::Parse(source_, file_, diagnostics_);
     if (!root || root->IsNull()) return {};
     YamlMap map(*root, "rule file", diagnostics_);
+    if (defaults_.ignore_unknown_fields) map.IgnoreUnknown();
     const YamlNode* groups = map.Get("groups");
     const YamlNode* alerts = map.Get("alerts");
     if (alerts && !groups) return {ReadSeedGroup(map, *alerts)};
@@ -65,6 +66,7 @@ class RuleReader {
   RuleGroup ReadGroup(const YamlNode& node) {
     RuleGroup group;
     YamlMap map(node, "rule group", diagnostics_);
+    if (defaults_.ignore_unknown_fields) map.IgnoreUnknown();
     group.file = file_;
     group.name = map.String("name").value_or("");
     if (group.name.empty()) Report(node.where(), "Groupname must not be empty");
@@ -87,6 +89,7 @@ class RuleReader {
     Rule rule;
     rule.where = node.where();
     YamlMap map(node, "rule", diagnostics_);
+    if (defaults_.ignore_unknown_fields) map.IgnoreUnknown();
     const std::string record = map.String("record").value_or("");
     const std::string alert = map.String("alert").value_or("");
     if (!record.empty() && !alert.empty()) {
@@ -167,6 +170,7 @@ class RuleReader {
     Rule rule;
     rule.where = node.where();
     YamlMap map(node, "alert", diagnostics_);
+    if (defaults_.ignore_unknown_fields) map.IgnoreUnknown();
     rule.name = RequiredText(map, "name");
     const std::string severity = RequiredText(map, "severity");
     if (!RequiredText(map, "condition").empty()) SetCondition(rule, *map.Get("condition"));

@@ -28,10 +28,11 @@
 
 namespace tierwatch {
 
-/// What groups get that don't say it themselves.
+/// What groups get that don't say it themselves, and how strictly files are read.
 struct RuleDefaults {
   Millis interval{15'000};
   Millis query_offset{0};
+  bool ignore_unknown_fields = false;
 };
 
 /// Reads the rule file `file`, whose content is `text`. An `alerts:` file becomes one group, named

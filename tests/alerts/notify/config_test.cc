@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/support/conformance.h"
 #include "tests/support/files.h"
 
 namespace tierwatch {
@@ -164,10 +165,7 @@ TEST(NotifyConfigTest, RouteMayBeMissingOnlyWithTheSection) {
 // Alertmanager's own files. Its good ones use integrations that are not built yet, so each is
 // refused by that name and for no other reason; a good one without them is read.
 TEST(NotifyConfigTest, AlertmanagersOwnFiles) {
-  const char* from_environment = std::getenv("TIERWATCH_CONFORMANCE");
-  const std::string folder = (from_environment != nullptr ? std::string(from_environment)
-                                                          : SourcePath("../shared/conformance")) +
-                             "/alertmanager/";
+  const std::string folder = ConformancePath("alertmanager/");
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there";
   struct Case {
     std::string file;

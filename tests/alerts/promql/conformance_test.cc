@@ -1,5 +1,7 @@
 // Prometheus's own test scripts. The table holds what has been reached: a file that passes fewer
 // evaluations fails.
+#include "tests/support/conformance.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -45,11 +47,7 @@ constexpr Floor kFloors[] = {
     {"type_and_unit", 58, 58},
 };
 
-std::string Folder() {
-  const char* given = std::getenv("TIERWATCH_CONFORMANCE");
-  return (given != nullptr ? std::string(given) : SourcePath("../shared/conformance")) +
-         "/promqltest/";
-}
+std::string Folder() { return ConformancePath("promqltest/"); }
 
 class Conformance : public testing::TestWithParam<Floor> {};
 

@@ -22,18 +22,14 @@
 #include "alerts/series/float_histogram_quantile.h"
 #include "alerts/series/float_histogram_text.h"
 #include "alerts/series/histogram_sum.h"
+#include "tests/support/conformance.h"
 
 namespace tierwatch::series {
 namespace {
 
 constexpr double kEpsilon = 1e-6;  // what the scripts are compared with
 
-std::filesystem::path Scripts() {
-  const char* set = std::getenv("TIERWATCH_CONFORMANCE");
-  const std::filesystem::path root =
-      set != nullptr ? set : TIERWATCH_SOURCE_DIR "/../shared/conformance";
-  return root / "promqltest";
-}
+std::filesystem::path Scripts() { return ConformancePath("promqltest"); }
 
 std::string ReadAll(const std::filesystem::path& path) {
   std::ifstream file(path);

@@ -200,6 +200,7 @@ class RuleReader {
     Rule rule = alert;
     rule.where = node.where();
     YamlMap map(node, "override", diagnostics_);
+    if (defaults_.ignore_unknown_fields) map.IgnoreUnknown();
     if (const YamlNode* condition = map.Get("condition")) SetCondition(rule, *condition);
     rule.hold = map.Duration("duration").value_or(rule.hold);
     rule.keep_firing = map.Duration("keep_firing_for").value_or(rule.keep_firing);

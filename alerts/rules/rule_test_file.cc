@@ -117,6 +117,7 @@ class TestReader {
   void ReadInput(YamlMap& test_map, RuleTest& test) {
     std::map<Labels, std::size_t> known;
     for (const YamlNode& node : Items(test_map, "input_series")) {
+      if (values_ > kMostValues) return;  // it was said
       YamlMap map(node, "input series", diagnostics_);
       const YamlNode* name = map.Require("series");
       const YamlNode* values = map.Get("values");
@@ -125,10 +126,7 @@ class TestReader {
       if (!series) continue;
       values_ += series->values.size();
       if (values_ > kMostValues) {
-        series->values.clear();
-        if (!std::exchange(too_many_told_, true)) {
-          Report(values->where(), fmt::format("more than {} values in one file", kMostValues));
-        }
+        return Report(values->where(), fmt::format("more than {} values in one file", kMostValues));
       }
       const auto [at, added] = known.emplace(series->labels, test.input.size());
       if (added) {
@@ -242,7 +240,6 @@ class TestReader {
   Diagnostics& diagnostics_;
   RuleTestFile file_;
   std::size_t values_ = 0;
-  bool too_many_told_ = false;
 };
 
 }  // namespace

@@ -92,7 +92,7 @@ TEST(RuleTestFile, SaysWhereEachMistakeIs) {
       {"tests:\n- alert_rule_test:\n  - {eval_time: 1m}",
        "t.yml:3:5: an item under alert_rule_test misses required attribute alertname"},
       {"tests:\n- promql_expr_test:\n  - expr: 'up + + ('\n    eval_time: 0",
-       "t.yml:3:20: parse error: unexpected end of input"},
+       "t.yml:3:20: parse error: unclosed left parenthesis"},
       {"tests:\n- promql_expr_test:\n  - {eval_time: 1m}", "lacks the key \"expr\""},
       {"tests:\n- promql_expr_test:\n  - {expr: up, exp_samples: [{value: much}]}",
        "t.yml:3:38: \"value\" must be a number, not \"much\""},
@@ -116,7 +116,7 @@ TEST(RuleTestFile, ValuesAreBounded) {
   Diagnostics diagnostics;
   (void)ReadRuleTestFile(text, "t.yml", diagnostics);
   ASSERT_EQ(diagnostics.list().size(), 1u) << diagnostics.ToString();
-  EXPECT_EQ(diagnostics.list()[0].ToString(), "t.yml:7:24: more than 4000000 values in one file");
+  EXPECT_EQ(diagnostics.list()[0].ToString(), "t.yml:7:26: more than 4000000 values in one file");
 }
 
 }  // namespace

@@ -155,11 +155,11 @@ TEST(RuleTester, ComparesFloatsExactlyOrByNeighbours) {
 tests:
   - input_series:
       - {series: a, values: 0.30000000000000004}
-      - {series: nan, values: NaN}
+      - {series: no, values: NaN}
       - {series: zero, values: -0}
     promql_expr_test:
       - {expr: a, exp_samples: [{labels: a, value: 0.3}]}
-      - {expr: nan, exp_samples: [{labels: nan, value: .nan}]}
+      - {expr: no, exp_samples: [{labels: no, value: .nan}]}
       - {expr: zero, exp_samples: [{labels: zero, value: 0}]}
 )";
   EXPECT_THAT(Failures(tests), ElementsAre(HasSubstr("expr: \"a\"")));
@@ -189,7 +189,7 @@ tests:
     interval: 1s
     promql_expr_test:
       - {expr: 'a[20000s]', eval_time: 20000s}
-      - {expr: 'sum_over_time(a[20000s])', eval_time: 20000s}
+      - {expr: 'sum_over_time(a[20000s:1s])', eval_time: 20000s}
 )"),
               ElementsAre(HasSubstr("rule result is not a vector or scalar"),
                           HasSubstr("too many samples")));

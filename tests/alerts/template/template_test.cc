@@ -205,6 +205,51 @@ TEST(Template, CannotHangOrGrow) {
   EXPECT_THAT(Expand(nested), testing::HasSubstr("nested"));
 }
 
+// Each of these would take minutes or gigabytes if only its output were bounded.
+TEST(Template, CannotBeMadeToWorkForNothing) {
+  const std::string ten = "{{$x := \"0123456789\"}}";
+  const std::string half = ten + "{{range 15}}{{$x = print $x $x}}{{end}}";  // 320 KiB
+  const std::string list = "{{$q := query \"m\"}}";
+  const std::pair<std::string, const char*> cases[] = {
+      {"{{define \"a\"}}{{template \"b\" .}}{{template \"b\" .}}{{end}}"
+       "{{define \"b\"}}{{if .}}{{template \"a\" .}}{{end}}{{end}}{{template \"a\" 1}}",
+       "exceeded maximum template depth"},
+      {"{{range 100000}}{{with 1}}{{end}}{{end}}", "more than 100000 steps"},
+      {"{{range 9223372036854775807}}{{end}}", "more than 100000 steps"},
+      {"{{range -5}}x{{else}}none{{end}}", "none"},
+      {"{{printf \"%1000000000s\" \"x\"}}", "%!(BADWIDTH)x"},
+      {"{{printf \"%.1000000000f\" 1.5}}", "%!(BADPREC)"},
+      {"{{printf \"%*d\" 1000000000 1}}", "%!(BADWIDTH)1"},
+      {"{{len (printf \"%10000s%10000s\" \"x\" \"y\")}}", "20000"},
+      {"{{range 1000}}{{$x := printf \"%10000s\" \"\"}}{{end}}", "too much data"},
+      {half + "{{range 100}}{{$y := toUpper $x}}{{end}}", "too much data"},
+      {half + "{{$y := reReplaceAll \"\" \"0123456789\" $x}}", "larger than 1 MiB"},
+      {ten + "{{range 12}}{{$x = reReplaceAll \"[0-9]\" \"$0$0$0$0\" $x}}{{end}}", "1 MiB"},
+      {ten + "{{range 12}}{{$x = reReplaceAll \".*\" \"$0$0$0$0\" $x}}{{end}}", "1 MiB"},
+      {"{{reReplaceAll \"((a{1000}){1000}){1000}\" \"\" \"a\"}}", "error parsing regexp"},
+      {"{{match \"(x+x+)+y\" \"" + std::string(10'000, 'x') + "\"}}", "false"},
+      {list + "{{range 100000}}{{range $q}}{{end}}{{end}}", "more than 100000 steps"},
+      {list + "{{range 60}}{{$q = args $q $q}}{{end}}{{printf \"%v\" $q}}", "too much data"},
+  };
+  for (const auto& [text, want] : cases)
+    EXPECT_THAT(Expand(text), testing::HasSubstr(want)) << text;
+}
+
+TEST(Template, AQueryWithAHugeResultIsRefused) {
+  const Parsed<Template> compiled =
+      Template::Compile("{{ range query \"everything\" }}{{ .Labels.series }}{{ end }}");
+  const TemplateQuery everything = [](std::string_view) -> Result<Samples> {
+    Samples samples;
+    for (int i = 0; i < 300'000; ++i) {
+      samples.push_back({{{"series", std::to_string(i)}, {"service", "orgs"}}, 1.0});
+    }
+    return samples;
+  };
+  const Result<std::string> expanded = std::get<Template>(compiled).Expand(kData, everything);
+  ASSERT_FALSE(expanded.ok());
+  EXPECT_THAT(expanded.error().message, testing::HasSubstr("too much data"));
+}
+
 TEST(Template, KnowsWhatItLooksAt) {
   const std::pair<const char*, TemplateInput> kCases[] = {
       {"plain", TemplateInput::kLabels},

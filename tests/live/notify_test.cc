@@ -9,7 +9,6 @@
 #include <map>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "base/http_client.h"
 #include "tests/support/files.h"
@@ -102,12 +101,14 @@ TEST(NotifyLiveTest, KillsAtAnyMomentLoseAndDoubleNothing) {
   const int kills = asked == nullptr ? 4 : std::atoi(asked);
   HttpSink sink;
   sink.Script(std::vector<SinkReply>(150, SinkReply{.status = 503}));
-  const std::int64_t end = UnixNow() + 30 + 2 * kills;
+  const std::int64_t end = UnixNow() + 40 + 3 * kills;
   Program program(Rules(end), sink.Url());
   std::minstd_rand random(7);
   for (int i = 0; i < kills; ++i) {
     program.Start();
-    std::this_thread::sleep_for(Millis{random() % 1'500});
+    // In the midst of telling: after some requests more.
+    const std::size_t more = 1 + random() % static_cast<std::size_t>(1 + 600 / kills);
+    ASSERT_TRUE(sink.WaitForRequests(sink.Requests().size() + more, Millis{60'000}));
     program.Kill();
   }
   program.Start();

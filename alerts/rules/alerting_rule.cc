@@ -148,39 +148,55 @@ void AlertingRule::Annotate(Element& element, double value, const RuleContext& c
   element.annotated = true;
 }
 
-void AlertingRule::Update(Element& element, double value, const RuleContext& context) const {
+void AlertingRule::Update(Element& element, double value, const RuleContext& context) {
   Active& active = *element.active;
   Alert& alert = active.alert;
   if (alert.state == AlertState::kInactive || alert.state == AlertState::kResolved) {
     Labels labels = std::move(alert.labels);
+    const bool known = active.known;
     active = Active();
     active.taken = number_;
+    active.known = known;
     alert.labels = std::move(labels);
     alert.state = AlertState::kPending;
     alert.active_at = context.time;
     element.annotated = false;
+    Change(active);
   }
+  active.restored = false;
   alert.value = value;
   Annotate(element, value, context);
 }
 
-bool AlertingRule::Advance(Active& active, TimestampMs now) const {
+bool AlertingRule::AdvanceAbsent(Active& active, TimestampMs now) {
   Alert& alert = active.alert;
-  if (active.taken == number_) {
+  if (alert.state == AlertState::kResolved)
+    return now - alert.resolved_at <= kResolvedRetention.count();
+  if (active.restored && now < settled_at_) return true;
+  if (alert.state == AlertState::kPending) return false;
+  if (alert.keep_firing_since == 0) {
+    alert.keep_firing_since = now;
+    Change(active);
+  }
+  if (now - alert.keep_firing_since >= rule_.keep_firing.count()) {
+    alert.state = AlertState::kResolved;
+    alert.resolved_at = now;
+    Change(active);
+  }
+  return true;
+}
+
+bool AlertingRule::Advance(Active& active, TimestampMs now) {
+  Alert& alert = active.alert;
+  if (active.taken != number_) return AdvanceAbsent(active, now);
+  if (alert.keep_firing_since != 0) {
     alert.keep_firing_since = 0;
-  } else {
-    if (alert.state == AlertState::kPending) return false;
-    if (alert.state == AlertState::kResolved)
-      return now - alert.resolved_at <= kResolvedRetention.count();
-    if (alert.keep_firing_since == 0) alert.keep_firing_since = now;
-    if (now - alert.keep_firing_since >= rule_.keep_firing.count()) {
-      alert.state = AlertState::kResolved;
-      alert.resolved_at = now;
-    }
+    Change(active);
   }
   if (alert.state == AlertState::kPending && now - alert.active_at >= rule_.hold.count()) {
     alert.state = AlertState::kFiring;
     alert.fired_at = now;
+    Change(active);
   }
   return true;
 }
@@ -214,6 +230,7 @@ Result<RuleOutput> AlertingRule::Take(const promql::Elements& elements,
     if (!Advance(active, context.time)) {
       active.alert = Alert();
       active.alert.labels = labels;
+      Change(active);
       continue;
     }
     if (active.alert.state != AlertState::kResolved)
@@ -239,8 +256,10 @@ void AlertingRule::ForgetElements() {
 void AlertingRule::ForgetInactive() {
   std::set<const Active*> wanted;
   for (const Element& element : elements_) wanted.insert(element.active);
-  std::erase_if(active_,
-                [](const auto& item) { return item.second.alert.state == AlertState::kInactive; });
+  std::erase_if(active_, [](const auto& item) {
+    const Active& active = item.second;
+    return active.alert.state == AlertState::kInactive && !active.changed;
+  });
 }
 
 void AlertingRule::ResolveAll(TimestampMs now) {
@@ -248,8 +267,10 @@ void AlertingRule::ResolveAll(TimestampMs now) {
     if (active.alert.state == AlertState::kFiring) {
       active.alert.state = AlertState::kResolved;
       active.alert.resolved_at = now;
+      Change(active);
     } else if (active.alert.state == AlertState::kPending) {
       active.alert.state = AlertState::kInactive;
+      Change(active);
     }
   }
   ForgetElements();
@@ -259,6 +280,57 @@ void AlertingRule::AdoptAlerts(AlertingRule& former) {
   ForgetElements();
   former.ForgetElements();
   active_ = std::exchange(former.active_, {});
+  settled_at_ = former.settled_at_;
+  for (auto& [labels, active] : active_) Change(active);
+}
+
+void AlertingRule::Restore(std::vector<SavedAlert> alerts, TimestampMs settled_at) {
+  settled_at_ = settled_at;
+  for (SavedAlert& saved : alerts) {
+    Active& active = active_[saved.alert.labels];
+    active.alert = std::move(saved.alert);
+    active.last_sent_at = saved.last_sent_at;
+    active.last_sent_state = saved.last_sent_state;
+    active.known = active.restored = true;
+  }
+}
+
+void AlertingRule::ShiftTime(Millis by) {
+  const auto shift = [by](TimestampMs& time) {
+    if (time != 0) time += by.count();
+  };
+  shift(settled_at_);
+  for (auto& [labels, active] : active_) {
+    shift(active.alert.active_at);
+    shift(active.alert.fired_at);
+    shift(active.alert.resolved_at);
+    shift(active.alert.keep_firing_since);
+    shift(active.last_sent_at);
+    Change(active);
+  }
+}
+
+std::vector<AlertChange> AlertingRule::TakeChanges() {
+  std::vector<AlertChange> changes;
+  if (!std::exchange(changed_, false)) return changes;
+  for (auto& [labels, active] : active_) {
+    if (!std::exchange(active.changed, false)) continue;
+    const bool ended = active.alert.state == AlertState::kInactive;
+    if (ended && !active.known) continue;
+    active.known = !ended;
+    changes.push_back({labels, {}});
+    if (!ended) changes.back().saved = {active.alert, active.last_sent_at, active.last_sent_state};
+  }
+  return changes;
+}
+
+std::vector<SavedAlert> AlertingRule::States() const {
+  std::vector<SavedAlert> states;
+  for (const auto& [labels, active] : active_) {
+    if (active.alert.state != AlertState::kInactive)
+      states.push_back({active.alert, active.last_sent_at, active.last_sent_state});
+  }
+  return states;
 }
 
 std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
@@ -270,6 +342,7 @@ std::vector<Alert> AlertingRule::TakeDue(TimestampMs now, Millis resend_delay) {
     if (told && active.last_sent_at + resend_delay.count() >= now) continue;
     active.last_sent_at = now;
     active.last_sent_state = alert.state;
+    if (!told) Change(active);
     due.push_back(alert);
   }
   return due;

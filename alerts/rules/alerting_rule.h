@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alerts/rules/alert.h"
+#include "alerts/rules/alert_store.h"
 #include "alerts/rules/query.h"
 #include "alerts/rules/rule.h"
 
@@ -52,6 +53,18 @@ class AlertingRule {
   /// Goes on with the alerts of a former version of this rule.
   void AdoptAlerts(AlertingRule& former);
 
+  /// Goes on with alerts of a former process, before the first Take. Those that were active stay so
+  /// until an evaluation has them; one that lacks them counts from `settled_at` on: before, what
+  /// the rule looks at may not have been sampled again.
+  void Restore(std::vector<SavedAlert> alerts, TimestampMs settled_at);
+  /// The clock was set by `by`: what has lasted some time goes on having lasted that long.
+  void ShiftTime(Millis by);
+
+  /// What changed of alerts since it was last asked, values and annotations aside.
+  std::vector<AlertChange> TakeChanges();
+  /// All alerts, resolved ones that are still kept included.
+  std::vector<SavedAlert> States() const;
+
   const Rule& rule() const { return rule_; }
   /// Pending and firing alerts, by labels.
   std::vector<Alert> Alerts() const;
@@ -63,6 +76,9 @@ class AlertingRule {
     std::uint64_t taken = 0;  // the number of the Take that last had it
     TimestampMs last_sent_at = 0;
     AlertState last_sent_state = AlertState::kInactive;  // inactive: never sent
+    bool changed = false;                                // since TakeChanges
+    bool known = false;                                  // to whom TakeChanges told
+    bool restored = false;                               // and not seen in a result since
     AlertState named_state = AlertState::kInactive;      // the one in `state_series`
     std::shared_ptr<const Labels> state_series;          // ALERTS
     std::shared_ptr<const Labels> since_series;          // ALERTS_FOR_STATE
@@ -84,13 +100,15 @@ class AlertingRule {
   void Identify(Element& element, double value, const RuleContext& context);
   void TakeFrame(const series::FramePtr& frame);
   Element& ElementAt(std::size_t i, double value, const RuleContext& context);
-  void Update(Element& element, double value, const RuleContext& context) const;
+  void Update(Element& element, double value, const RuleContext& context);
   void Annotate(Element& element, double value, const RuleContext& context) const;
   static void AppendSeries(Active& active, TimestampMs time, std::vector<OutputSample>& samples);
   void ForgetElements();
   void ForgetInactive();
+  void Change(Active& active) { active.changed = changed_ = true; }
   /// False where the alert is to be forgotten.
-  bool Advance(Active& active, TimestampMs now) const;
+  bool Advance(Active& active, TimestampMs now);
+  bool AdvanceAbsent(Active& active, TimestampMs now);
 
   Rule rule_;
   TemplateInput labels_input_;       // of all labels' templates
@@ -101,6 +119,8 @@ class AlertingRule {
   std::vector<Element> elements_;       // few: most expressions filter
   std::vector<std::uint32_t> present_;  // those of the Take under way, in elements_
   std::uint64_t number_ = 0;            // of the Take under way
+  bool changed_ = false;                // some alert did, since TakeChanges
+  TimestampMs settled_at_ = 0;          // see Restore
 };
 
 }  // namespace tierwatch

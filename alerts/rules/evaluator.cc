@@ -1,118 +1,44 @@
 #include "alerts/rules/evaluator.h"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-
 #include <algorithm>
-#include <limits>
+#include <iterator>
 #include <utility>
+
+#include "alerts/rules/evaluator_scheduled.h"
+#include "alerts/rules/rule_succession.h"
 
 namespace tierwatch {
 namespace {
 
-using prometheus::MetricType;
+using Place = std::pair<std::size_t, std::size_t>;  // group, rule
 
-constexpr MetricInfo kEvaluations{"tierwatch_rule_evaluations_total",
-                                  MetricType::Counter,
-                                  "Rules that were evaluated.",
-                                  {"group"}};
-constexpr MetricInfo kFailures{
-    "tierwatch_rule_evaluation_failures_total",
-    MetricType::Counter,
-    "Rule evaluations that failed; alerts and series stayed as they were.",
-    {"group"}};
-constexpr MetricInfo kDuration{"tierwatch_rule_evaluation_duration_seconds",
-                               MetricType::Histogram,
-                               "Time that one evaluation of a rule group took.",
-                               {}};
-constexpr MetricInfo kMissed{"tierwatch_rule_group_iterations_missed_total",
-                             MetricType::Counter,
-                             "Slots of rule groups that were skipped since evaluation was late.",
-                             {"group"}};
-constexpr MetricInfo kTemplateFailures{"tierwatch_template_failures_total",
-                                       MetricType::Counter,
-                                       "Templates of labels and annotations that failed to expand.",
-                                       {"group"}};
-constexpr MetricInfo kAlerts{"tierwatch_alerts", MetricType::Gauge, "Alerts by state.", {"state"}};
-
-constexpr MetricInfo kMetrics[] = {kEvaluations, kFailures,         kDuration,
-                                   kMissed,      kTemplateFailures, kAlerts};
-
-prometheus::Family<prometheus::Counter>& CounterFamily(const MetricInfo& info,
-                                                       prometheus::Registry& registry) {
-  return prometheus::BuildCounter()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry);
+// Every rule's identity, and where it stands.
+template <class Groups>
+std::vector<RuleIdentity> Identities(const Groups& groups, std::vector<Place>& places) {
+  std::vector<RuleIdentity> identities;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (std::size_t r = 0; r < groups[g]->group.size(); ++r) {
+      identities.push_back(groups[g]->group.Identity(r));
+      places.emplace_back(g, r);
+    }
+  }
+  return identities;
 }
 
-std::string Title(const Group& group) { return group.file() + ";" + group.name(); }
+void Shift(TimestampMs& time, TimestampMs by) {
+  if (time != 0) time += by;
+}
+
+// A clock that was set back while no process ran: everything lasted as long as it did.
+void ShiftAll(SavedAlert& saved, TimestampMs by) {
+  Shift(saved.alert.active_at, by);
+  Shift(saved.alert.fired_at, by);
+  Shift(saved.alert.resolved_at, by);
+  Shift(saved.alert.keep_firing_since, by);
+  Shift(saved.last_sent_at, by);
+}
 
 }  // namespace
-
-std::span<const MetricInfo> EvaluatorMetrics() { return kMetrics; }
-
-struct RuleEvaluator::Metrics {
-  explicit Metrics(prometheus::Registry& registry)
-      : evaluations(CounterFamily(kEvaluations, registry)),
-        failures(CounterFamily(kFailures, registry)),
-        missed(CounterFamily(kMissed, registry)),
-        template_failures(CounterFamily(kTemplateFailures, registry)),
-        duration(prometheus::BuildHistogram()
-                     .Name(std::string(kDuration.name))
-                     .Help(std::string(kDuration.help))
-                     .Register(registry)
-                     .Add({}, prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10})),
-        alerts(prometheus::BuildGauge()
-                   .Name(std::string(kAlerts.name))
-                   .Help(std::string(kAlerts.help))
-                   .Register(registry)),
-        pending(alerts.Add({{"state", "pending"}})),
-        firing(alerts.Add({{"state", "firing"}})) {}
-
-  prometheus::Family<prometheus::Counter>& evaluations;
-  prometheus::Family<prometheus::Counter>& failures;
-  prometheus::Family<prometheus::Counter>& missed;
-  prometheus::Family<prometheus::Counter>& template_failures;
-  prometheus::Histogram& duration;
-  prometheus::Family<prometheus::Gauge>& alerts;
-  prometheus::Gauge& pending;
-  prometheus::Gauge& firing;
-};
-
-/// A group, its next slot and its counters, which are removed with it.
-struct RuleEvaluator::Scheduled {
-  Scheduled(RuleGroup plain, const MakeRuleQuestions& questions, Metrics& metrics_in)
-      : rules(plain.rules.size()),
-        group(std::move(plain), questions),
-        metrics(metrics_in),
-        evaluations(metrics.evaluations.Add({{"group", Title(group)}})),
-        failures(metrics.failures.Add({{"group", Title(group)}})),
-        missed(metrics.missed.Add({{"group", Title(group)}})),
-        template_failures(metrics.template_failures.Add({{"group", Title(group)}})) {}
-
-  void RemoveCounters() {
-    metrics.evaluations.Remove(&evaluations);
-    metrics.failures.Remove(&failures);
-    metrics.missed.Remove(&missed);
-    metrics.template_failures.Remove(&template_failures);
-  }
-
-  void Count() {
-    pending = firing = 0;
-    group.CountAlerts(pending, firing);
-  }
-
-  std::size_t rules;
-  Group group;
-  int pending = 0, firing = 0;  // alerts, counted when they may have changed
-  Metrics& metrics;
-  prometheus::Counter& evaluations;
-  prometheus::Counter& failures;
-  prometheus::Counter& missed;
-  prometheus::Counter& template_failures;
-};
 
 RuleEvaluator::RuleEvaluator(std::vector<RuleGroup> groups, EvaluatorOptions options,
                              EvaluatorParts parts)
@@ -120,62 +46,47 @@ RuleEvaluator::RuleEvaluator(std::vector<RuleGroup> groups, EvaluatorOptions opt
       parts_(std::move(parts)),
       context_{parts_.query,          parts_.series,         options_.external_labels,
                options_.external_url, options_.resend_delay, parts_.clock},
-      metrics_(std::make_unique<Metrics>(parts_.registry)) {
-  for (RuleGroup& group : groups) Add(std::move(group));
+      instruments_(parts_.registry) {
+  for (RuleGroup& group : groups) groups_.push_back(MakeScheduled(std::move(group)));
+  for (const ScheduledPtr& scheduled : groups_) Enqueue(scheduled);
 }
 
 RuleEvaluator::~RuleEvaluator() = default;
 
-void RuleEvaluator::Add(RuleGroup plain) {
-  auto scheduled = std::make_shared<Scheduled>(std::move(plain), parts_.questions, *metrics_);
-  const TimestampMs step = scheduled->group.interval().count();
-  slots_.push_back({scheduled->group.SlotAt(parts_.clock.Now()) + step, step});
-  const std::lock_guard lock(mutex_);
-  groups_.push_back(std::move(scheduled));
+RuleEvaluator::ScheduledPtr RuleEvaluator::MakeScheduled(RuleGroup plain) {
+  auto scheduled = std::make_shared<Scheduled>(std::move(plain), parts_.questions, instruments_);
+  scheduled->next = scheduled->group.SlotAt(parts_.clock.Now()) + scheduled->Step();
+  return scheduled;
 }
 
-SteadyTime RuleEvaluator::RunDue() {
-  TimestampMs now = parts_.clock.Now();
-  TimestampMs next = std::numeric_limits<TimestampMs>::max();
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    auto& [next_slot, step] = slots_[i];
-    // A wall clock that was set back must not silence a group until it catches up.
-    if (next_slot - now > step) next_slot = groups_[i]->group.SlotAt(now) + step;
-    if (now >= next_slot) {
-      const TimestampMs slot = groups_[i]->group.SlotAt(now);
-      groups_[i]->missed.Increment(static_cast<double>((slot - next_slot) / step));
-      next_slot = slot + step;
-      Evaluate(*groups_[i], slot);
-      now = parts_.clock.Now();
-    }
-    next = std::min(next, next_slot);
-  }
-  if (groups_.empty()) return SteadyTime::max();
-  return parts_.clock.Steady() + Millis(std::max<TimestampMs>(next - parts_.clock.Now(), 0));
-}
-
-void RuleEvaluator::RunNow() {
-  for (const auto& scheduled : groups_) Evaluate(*scheduled, parts_.clock.Now());
-}
-
-void RuleEvaluator::Evaluate(Scheduled& scheduled, TimestampMs time) {
-  GroupResult result = scheduled.group.Evaluate(time, context_);
-  scheduled.evaluations.Increment(static_cast<double>(scheduled.rules));
-  scheduled.failures.Increment(static_cast<double>(result.errors.size()));
-  scheduled.template_failures.Increment(static_cast<double>(result.template_failures));
-  for (const std::string& error : result.errors) {
-    parts_.logger.Warn("rule evaluation failed",
-                       {{"group", Title(scheduled.group)}, {"error", error}});
-  }
-  pending_ -= scheduled.pending;
-  firing_ -= scheduled.firing;
-  scheduled.Count();
-  pending_ += scheduled.pending;
-  firing_ += scheduled.firing;
-  metrics_->pending.Set(pending_);
-  metrics_->firing.Set(firing_);
-  metrics_->duration.Observe(result.duration_seconds);
+void RuleEvaluator::Run(const Turn& turn) {
+  Scheduled& scheduled = *turn.scheduled;
+  GroupResult result = scheduled.group.Evaluate(turn.time, context_);
+  scheduled.counters.evaluations.Increment(static_cast<double>(scheduled.group.size()));
+  scheduled.counters.failures.Increment(static_cast<double>(result.errors.size()));
+  scheduled.counters.template_failures.Increment(static_cast<double>(result.template_failures));
+  for (const std::string& error : result.errors)
+    parts_.logger.Warn("rule evaluation failed", {{"group", scheduled.title}, {"error", error}});
+  instruments_.duration.Observe(result.duration_seconds);
+  if (scheduled.unsaved) result.changes = scheduled.group.States();
+  scheduled.unsaved = !Save(result.changes);
   Send(std::move(result.due));
+  Finish(turn);
+}
+
+bool RuleEvaluator::Save(std::span<const RuleChanges> changes) {
+  if (!parts_.states || changes.empty()) return true;
+  const Result<void> saved = parts_.states->Save(changes);
+  if (!saved.ok()) {
+    instruments_.state_failures.Increment();
+    parts_.logger.Error("the state of alerts could not be written; they go on from memory",
+                        {{"error", saved.error().message}});
+    return false;
+  }
+  std::size_t alerts = 0;
+  for (const RuleChanges& rule : changes) alerts += rule.alerts.size();
+  instruments_.state_changes.Increment(static_cast<double>(alerts));
+  return true;
 }
 
 void RuleEvaluator::Send(std::vector<Alert> due) {
@@ -189,68 +100,165 @@ void RuleEvaluator::Send(std::vector<Alert> due) {
 }
 
 void RuleEvaluator::CountAlerts() {
-  pending_ = 0;
-  firing_ = 0;
-  for (const auto& scheduled : groups_) {
+  pending_ = firing_ = 0;
+  for (const ScheduledPtr& scheduled : groups_) {
+    scheduled->pending = scheduled->firing = 0;
+    scheduled->group.CountAlerts(scheduled->pending, scheduled->firing);
     pending_ += scheduled->pending;
     firing_ += scheduled->firing;
   }
-  metrics_->pending.Set(pending_);
-  metrics_->firing.Set(firing_);
+  instruments_.pending.Set(pending_);
+  instruments_.firing.Set(firing_);
 }
 
-void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
+// Nobody evaluates the rule any more: its alerts are resolved, and remembered as such.
+void RuleEvaluator::EndRule(SavedRule rule, std::vector<RuleChanges>& changes) {
   const TimestampMs now = parts_.clock.Now();
-  // Counters of groups that stay would be removed with their former owner: a family gives equal
-  // labels one counter.
-  std::vector<std::shared_ptr<Scheduled>> former;
-  {
-    const std::lock_guard lock(mutex_);
-    former = std::exchange(groups_, {});
+  RuleChanges whole{rule.rule, true, {}};
+  for (SavedAlert& saved : rule.alerts) {
+    if (saved.alert.state == AlertState::kPending) continue;
+    if (saved.alert.state == AlertState::kFiring) {
+      saved.alert.state = AlertState::kResolved;
+      saved.alert.resolved_at = now;
+    }
+    whole.alerts.push_back({saved.alert.labels, saved});
+    ended_.push_back({rule.rule, std::move(saved)});
   }
-  std::vector<Slot> former_slots = std::exchange(slots_, {});
+  changes.push_back(std::move(whole));
+}
+
+void RuleEvaluator::Restore(TimestampMs settled_at) {
+  if (!parts_.states) return;
+  Result<SavedState> state = parts_.states->Load();
+  if (!state.ok()) {
+    instruments_.state_failures.Increment();
+    parts_.logger.Error("the state of alerts could not be read; they begin anew",
+                        {{"error", state.error().message}});
+    return;
+  }
+  const TimestampMs down = state->alive_at == 0 ? 0 : parts_.clock.Now() - state->alive_at;
+  for (SavedRule& rule : state->rules) {
+    for (SavedAlert& saved : rule.alerts) {
+      if (down < 0) ShiftAll(saved, down);
+      if (down <= 0 || options_.outage_counts) continue;
+      if (saved.alert.state == AlertState::kPending) Shift(saved.alert.active_at, down);
+      Shift(saved.alert.keep_firing_since, down);
+    }
+  }
+  RestoreRules(std::move(state->rules), settled_at);
+}
+
+void RuleEvaluator::RestoreRules(std::vector<SavedRule> saved, TimestampMs settled_at) {
+  const Pause pause(*this);
+  std::vector<Place> places;
+  std::vector<RuleIdentity> former;
+  for (const SavedRule& rule : saved) former.push_back(rule.rule);
+  const std::vector<RuleIdentity> rules = Identities(groups_, places);
+  const auto predecessors = Predecessors(rules, former);
+  std::vector<RuleChanges> changes;
+  std::vector<bool> taken(saved.size());
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (!predecessors[i]) continue;
+    SavedRule& rule = saved[*predecessors[i]];
+    taken[*predecessors[i]] = true;
+    const auto [g, r] = places[i];
+    groups_[g]->group.Restore(r, std::move(rule.alerts), settled_at);
+    if (rule.rule == rules[i]) continue;
+    changes.push_back({rule.rule, true, {}});
+    groups_[g]->unsaved = true;
+  }
   std::vector<Alert> due;
-  for (RuleGroup& group : plain) {
-    const auto old = std::find_if(former.begin(), former.end(), [&](const auto& candidate) {
-      return candidate->group.file() == group.file && candidate->group.name() == group.name;
-    });
-    Add(std::move(group));
-    if (old == former.end()) continue;
-    Group& successor = groups_.back()->group;
-    successor.Adopt((*old)->group);
-    groups_.back()->Count();
-    if (successor.interval() == (*old)->group.interval())
-      slots_.back() = former_slots[static_cast<std::size_t>(old - former.begin())];
-    GroupResult ended = (*old)->group.End(now, context_);
-    std::move(ended.due.begin(), ended.due.end(), std::back_inserter(due));
-    former_slots.erase(former_slots.begin() + (old - former.begin()));
-    former.erase(old);
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    if (!taken[i]) EndRule(std::move(saved[i]), changes);
   }
-  for (const auto& gone : former) {
-    GroupResult ended = gone->group.End(now, context_);
-    std::move(ended.due.begin(), ended.due.end(), std::back_inserter(due));
-    gone->RemoveCounters();
+  for (const Ended& ended : ended_) due.push_back(ended.saved.alert);
+  for (const ScheduledPtr& scheduled : groups_) {
+    if (scheduled->unsaved)
+      std::ranges::move(scheduled->group.States(), std::back_inserter(changes));
+    std::ranges::move(scheduled->group.Announcement(context_), std::back_inserter(due));
   }
+  const bool written = Save(changes);
+  for (const ScheduledPtr& scheduled : groups_) scheduled->unsaved &= !written;
   Send(std::move(due));
   CountAlerts();
 }
 
-std::vector<std::shared_ptr<const RuleEvaluator::Scheduled>> RuleEvaluator::Listed() const {
+void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
+  std::vector<ScheduledPtr> fresh;
+  for (RuleGroup& group : plain) fresh.push_back(MakeScheduled(std::move(group)));
+  const Pause pause(*this);
+  const std::vector<ScheduledPtr> former = Listed();
+  std::vector<Place> places, former_places;
+  const std::vector<RuleIdentity> rules = Identities(fresh, places);
+  const std::vector<RuleIdentity> former_rules = Identities(former, former_places);
+  const auto predecessors = Predecessors(rules, former_rules);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (!predecessors[i]) continue;
+    const auto [g, r] = places[i];
+    const auto [old_g, old_r] = former_places[*predecessors[i]];
+    fresh[g]->group.Adopt(r, former[old_g]->group, old_r);
+  }
+  std::vector<RuleChanges> changes;
+  std::vector<Alert> due;
+  for (const ScheduledPtr& old : former) {
+    GroupResult ended = old->group.End(parts_.clock.Now(), context_);
+    std::ranges::move(ended.due, std::back_inserter(due));
+    for (RuleChanges& rule : ended.changes) {
+      for (const AlertChange& change : rule.alerts) ended_.push_back({rule.rule, *change.saved});
+      changes.push_back(std::move(rule));
+    }
+    const auto successor = std::ranges::find(fresh, old->title, &Scheduled::title);
+    if (successor == fresh.end()) {
+      old->counters.Remove(instruments_);
+    } else if ((*successor)->Step() == old->Step()) {
+      (*successor)->next = old->next;
+    }
+  }
+  for (const ScheduledPtr& scheduled : fresh)
+    std::ranges::move(scheduled->group.States(), std::back_inserter(changes));
+  const bool written = Save(changes);
+  for (const ScheduledPtr& scheduled : fresh) scheduled->unsaved = !written;
+  Send(std::move(due));
   const std::lock_guard lock(mutex_);
-  return {groups_.begin(), groups_.end()};
+  groups_ = std::move(fresh);
+  queue_.clear();
+  for (const ScheduledPtr& scheduled : groups_) Enqueue(scheduled);
+  CountAlerts();
+}
+
+void RuleEvaluator::Tend() {
+  if (!parts_.states) return;
+  const TimestampMs now = parts_.clock.Now();
+  std::vector<RuleChanges> changes;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(ended_, [&](const Ended& ended) {
+      if (now - ended.saved.alert.resolved_at <= AlertingRule::kResolvedRetention.count())
+        return false;
+      changes.push_back({ended.rule, false, {{ended.saved.alert.labels, std::nullopt}}});
+      return true;
+    });
+  }
+  Save(changes);
+  if (const Result<void> noted = parts_.states->NoteAlive(now); !noted.ok())
+    instruments_.state_failures.Increment();
+}
+
+std::vector<RuleEvaluator::ScheduledPtr> RuleEvaluator::Listed() const {
+  const std::lock_guard lock(mutex_);
+  return groups_;
 }
 
 std::vector<Alert> RuleEvaluator::Alerts() const {
   std::vector<Alert> alerts;
-  for (const auto& scheduled : Listed()) {
-    for (Alert& alert : scheduled->group.Alerts()) alerts.push_back(std::move(alert));
-  }
+  for (const ScheduledPtr& scheduled : Listed())
+    std::ranges::move(scheduled->group.Alerts(), std::back_inserter(alerts));
   return alerts;
 }
 
 std::vector<GroupStatus> RuleEvaluator::Groups() const {
   std::vector<GroupStatus> groups;
-  for (const auto& scheduled : Listed()) groups.push_back(scheduled->group.Status());
+  for (const ScheduledPtr& scheduled : Listed()) groups.push_back(scheduled->group.Status());
   return groups;
 }
 

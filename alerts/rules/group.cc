@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_set>
 #include <utility>
@@ -16,23 +17,27 @@ double Seconds(SteadyTime::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-// The alerts that a rule has to send, with the place where a person can ask what it asks.
+// Where a person can ask what the rule asks.
+std::string GeneratorUrl(const Rule& rule, const GroupContext& context) {
+  return context.external_url + "/graph?g0.expr=" + tmpl::QueryEscape(rule.expr_text) + "&g0.tab=1";
+}
+
 void AppendDue(AlertingRule& rule, TimestampMs time, const GroupContext& context,
                std::vector<Alert>& due) {
   for (Alert& alert : rule.TakeDue(time, context.resend_delay)) {
-    alert.generator_url = context.external_url +
-                          "/graph?g0.expr=" + tmpl::QueryEscape(rule.rule().expr_text) +
-                          "&g0.tab=1";
+    alert.generator_url = GeneratorUrl(rule.rule(), context);
     due.push_back(std::move(alert));
   }
 }
 
-bool SameRule(const Rule& a, const Rule& b) {
-  const auto same_label = [](const TemplatedText& x, const TemplatedText& y) {
-    return x.name == y.name && x.text.text() == y.text.text();
-  };
-  return a.kind == b.kind && a.name == b.name &&
-         std::equal(a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(), same_label);
+// `alert Down{severity="page"}`: what Prometheus, too, goes by when it looks for a rule's
+// successor.
+std::string NameOf(const Rule& rule) {
+  std::string name = rule.kind == Rule::Kind::kAlerting ? "alert " : "record ";
+  name += rule.name + '{';
+  for (const TemplatedText& label : rule.labels)
+    name += label.name + '=' + Quote(label.text.text()) + ',';
+  return name + '}';
 }
 
 std::set<std::string> NamesWritten(const RuleGroup& group) {
@@ -56,14 +61,20 @@ Group::Group(RuleGroup group, const MakeRuleQuestions& questions)
       query_offset_(group.query_offset),
       limit_(group.limit),
       questions_(questions(NamesWritten(group))) {
+  std::map<std::string, int> times;  // that a rule of that name came
   for (Rule& rule : group.rules) {
+    std::string name = NameOf(rule);
+    if (const int before = times[name]++; before > 0) name += fmt::format(" #{}", before + 1);
+    RuleIdentity identity{file_, name_, std::move(name), rule.expr_text};
     std::string source = fmt::format("rule {};{};{}", file_, name_, entries_.size());
+    const RuleReach reach = ReachOf(*rule.expr);
+    reach_.Add(reach);
     const std::size_t question = questions_->Add(rule.expr);
-    if (rule.kind == Rule::Kind::kAlerting) {
-      entries_.push_back({std::move(source), question, AlertingRule(std::move(rule))});
-    } else {
-      entries_.push_back({std::move(source), question, RecordingRule(std::move(rule))});
-    }
+    const bool alerting = rule.kind == Rule::Kind::kAlerting;
+    auto kind = alerting ? std::variant<RecordingRule, AlertingRule>(AlertingRule(std::move(rule)))
+                         : RecordingRule(std::move(rule));
+    entries_.push_back({std::move(identity), std::move(source), reach.range + query_offset_,
+                        question, std::move(kind)});
   }
 }
 
@@ -111,7 +122,12 @@ void Group::Evaluate(Entry& entry, const RuleContext& rule_context, const GroupC
   Result<RuleOutput> output = take();
   entry.last_error = output.ok() ? "" : output.error().message;
   entry.last_evaluation = rule_context.time;
-  if (alerting) AppendDue(*alerting, rule_context.time, context, group_result.due);
+  if (alerting) {
+    AppendDue(*alerting, rule_context.time, context, group_result.due);
+    std::vector<AlertChange> changes = alerting->TakeChanges();
+    if (!changes.empty())
+      group_result.changes.push_back({entry.identity, false, std::move(changes)});
+  }
   lock.unlock();
   if (output.ok()) {
     group_result.template_failures += output->template_failures;
@@ -141,37 +157,84 @@ GroupResult Group::Evaluate(TimestampMs time, const GroupContext& context) {
   return result;
 }
 
-void Group::Adopt(Group& former) {
+void Group::Adopt(std::size_t rule, Group& former, std::size_t former_rule) {
   const std::scoped_lock lock(mutex_, former.mutex_);
-  std::vector<bool> taken(former.entries_.size());
-  for (Entry& entry : entries_) {
-    for (std::size_t i = 0; i < former.entries_.size(); ++i) {
-      Entry& old = former.entries_[i];
-      if (taken[i] || !SameRule(entry.plain(), old.plain())) continue;
-      taken[i] = true;
-      entry.series = std::exchange(old.series, {});
-      entry.last_error = old.last_error;
-      entry.last_evaluation = old.last_evaluation;
-      if (auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
-        alerting->AdoptAlerts(std::get<AlertingRule>(old.rule));
-      }
-      break;
-    }
-  }
-  last_evaluation_ = former.last_evaluation_;
+  Entry& entry = entries_[rule];
+  Entry& old = former.entries_[former_rule];
+  entry.series = std::exchange(old.series, {});
+  entry.last_error = old.last_error;
+  entry.last_evaluation = old.last_evaluation;
+  if (auto* alerting = std::get_if<AlertingRule>(&entry.rule))
+    alerting->AdoptAlerts(std::get<AlertingRule>(old.rule));
+  last_evaluation_ = std::max(last_evaluation_, former.last_evaluation_);
+}
+
+void Group::Restore(std::size_t rule, std::vector<SavedAlert> alerts, TimestampMs settled_at) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[rule];
+  if (auto* alerting = std::get_if<AlertingRule>(&entry.rule))
+    alerting->Restore(std::move(alerts), settled_at + entry.range.count());
 }
 
 GroupResult Group::End(TimestampMs time, const GroupContext& context) {
   GroupResult result;
   for (Entry& entry : entries_) {
     Write(entry, {}, time, context.series);
-    if (auto* alerting = std::get_if<AlertingRule>(&entry.rule)) {
-      const std::lock_guard lock(mutex_);
-      alerting->ResolveAll(time);
-      AppendDue(*alerting, time, context, result.due);
-    }
+    auto* alerting = std::get_if<AlertingRule>(&entry.rule);
+    if (!alerting) continue;
+    const std::lock_guard lock(mutex_);
+    alerting->ResolveAll(time);
+    AppendDue(*alerting, time, context, result.due);
+    result.changes.push_back(WholeState(entry));
   }
   return result;
+}
+
+void Group::ShiftTime(Millis by) {
+  const std::lock_guard lock(mutex_);
+  if (last_evaluation_ != 0) last_evaluation_ += by.count();
+  for (Entry& entry : entries_) {
+    if (entry.last_evaluation != 0) entry.last_evaluation += by.count();
+    if (auto* alerting = std::get_if<AlertingRule>(&entry.rule)) alerting->ShiftTime(by);
+  }
+}
+
+RuleChanges Group::WholeState(const Entry& entry) {
+  RuleChanges changes{entry.identity, true, {}};
+  for (SavedAlert& saved : std::get<AlertingRule>(entry.rule).States()) {
+    Labels labels = saved.alert.labels;
+    changes.alerts.push_back({std::move(labels), std::move(saved)});
+  }
+  return changes;
+}
+
+std::vector<RuleChanges> Group::States() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<RuleChanges> states;
+  for (const Entry& entry : entries_) {
+    if (std::holds_alternative<AlertingRule>(entry.rule)) states.push_back(WholeState(entry));
+  }
+  return states;
+}
+
+std::vector<Alert> Group::Announcement(const GroupContext& context) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Alert> alerts;
+  for (const Entry& entry : entries_) {
+    const auto* alerting = std::get_if<AlertingRule>(&entry.rule);
+    if (!alerting) continue;
+    for (SavedAlert& saved : alerting->States()) {
+      if (saved.alert.state == AlertState::kPending) continue;
+      saved.alert.generator_url = GeneratorUrl(alerting->rule(), context);
+      alerts.push_back(std::move(saved.alert));
+    }
+  }
+  return alerts;
+}
+
+TimestampMs Group::last_evaluation() const {
+  const std::lock_guard lock(mutex_);
+  return last_evaluation_;
 }
 
 GroupStatus Group::Status() const {

@@ -90,6 +90,8 @@ class Block {
   void Commit(std::uint64_t commit);
   /// Packs rows that the tail has no need of, or all of them.
   void Settle(bool all = false);
+  /// All rows are `by` ms later than they were.
+  void ShiftTimes(TimestampMs by);
   /// Drops rows before `horizon`; the number of samples that are gone.
   std::uint64_t DropBefore(TimestampMs horizon);
   /// Forgets the columns that have no row left and appends their series to `ids`.

@@ -108,6 +108,25 @@ SealedChunkPtr SealedChunk::Pick(std::span<const std::uint32_t> columns) const {
   return chunk;
 }
 
+SealedChunkPtr SealedChunk::WithTimesShifted(TimestampMs by) const {
+  auto chunk = std::make_shared<SealedChunk>();
+  chunk->about_ = about_;
+  chunk->about_.first_time += by;
+  chunk->about_.last_time += by;
+  Values buffer;
+  const std::span<double> times(buffer.data(), rows());
+  [[maybe_unused]] const bool whole = Unpack(Run(0), times);
+  assert(whole);
+  for (double& time : times) time += static_cast<double>(by);
+  chunk->PutRun(times);
+  const std::uint32_t before = ends_[0], after = chunk->ends_[0];
+  chunk->packed_.insert(chunk->packed_.end(), packed_.begin() + before,
+                        packed_.begin() + ends_.back());
+  for (std::size_t i = 1; i < ends_.size(); ++i) chunk->ends_.push_back(ends_[i] - before + after);
+  chunk->Finish();
+  return chunk;
+}
+
 void SealedChunk::Read(std::size_t column, std::span<double> values) const {
   const bool known = column < width();
   [[maybe_unused]] const bool whole =

@@ -43,6 +43,9 @@ class SealedChunk {
   /// The same rows with some of the columns, in the order given.
   std::shared_ptr<const SealedChunk> Pick(std::span<const std::uint32_t> columns) const;
 
+  /// The same rows, `by` ms later.
+  std::shared_ptr<const SealedChunk> WithTimesShifted(TimestampMs by) const;
+
   const SealedRows& about() const { return about_; }
   std::size_t rows() const { return about_.rows; }
   std::size_t width() const { return ends_.size() - 2; }

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+
 namespace tierwatch::series {
 namespace {
 
+// What the keys of sources begin with.
+constexpr std::string_view kTargetKey = "target ", kSamplesKey = "samples ",
+                           kRuleKey = "samples rule ";
+
 std::string TargetKey(std::string_view collector, const Labels& target_labels) {
-  return "target " + std::string(collector) + " " + target_labels.ToString();
+  return std::string(kTargetKey) + std::string(collector) + " " + target_labels.ToString();
 }
 
 // The mark of a gap is no value.
@@ -77,7 +82,7 @@ void Store::Append(std::string_view name, std::span<const Sample> samples) {
                           return sample.time == time;
                         });
   if (!one_time) return AppendLoose(samples);
-  const auto [source, lock] = Lock("samples " + std::string(name));
+  const auto [source, lock] = Lock(std::string(kSamplesKey) + std::string(name));
   std::vector<double> values;
   const Shape shape = TakeValues(samples, values);
   std::ranges::transform(values, values.begin(), Kept);
@@ -165,6 +170,21 @@ void Store::Write(Source& source, const Values& values) {
     route.block->Settle(route.samples == 0);
   }
   std::erase_if(source.routes, [](const Route& route) { return route.samples == 0; });
+}
+
+void Store::ShiftTimes(Millis by) {
+  std::vector<std::string> keys;
+  {
+    const std::lock_guard lock(sources_mutex_);
+    for (const auto& [key, source] : sources_) {
+      if (key.starts_with(kTargetKey) || key.starts_with(kRuleKey)) keys.push_back(key);
+    }
+  }
+  for (const std::string& key : keys) {
+    const auto [source, lock] = Lock(key);
+    for (const auto& [number, block] : source->blocks) block->ShiftTimes(by.count());
+    if (source->time != std::numeric_limits<TimestampMs>::min()) source->time += by.count();
+  }
 }
 
 void Store::Forget(std::string_view collector, const Labels& target_labels) {

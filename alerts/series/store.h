@@ -72,6 +72,10 @@ class Store final : public Queryable {
   /// The target is gone: its series are marked stale, right after their last sample.
   void Forget(std::string_view collector, const Labels& target_labels);
 
+  /// The clock was set by `by`: what targets and rules gave was sampled that much later. Samples
+  /// that others sent, with times of their own clocks, stay; so do histograms.
+  void ShiftTimes(Millis by);
+
   /// Applies retention by time and by bytes and forgets series without samples. Call it every
   /// minute or so.
   void Prune(TimestampMs now);

@@ -81,6 +81,30 @@ TEST(Store, NamesSeriesAsExpositionWould) {
   EXPECT_TRUE(store.Series({}, 1001, 2000).empty());
 }
 
+TEST(Store, GoesOnAfterTheClockWasSet) {
+  for (const TimestampMs by : {TimestampMs{3'600'000}, TimestampMs{-3'600'000}}) {
+    Store store({{}, Millis(0)});
+    const Sample sent{{{"__name__", "g"}, {"x", "sent"}}, 5'000'000, 1};
+    store.Append("remote a", std::span(&sent, 1));
+    Samples want;
+    TimestampMs time = 5'000'000;
+    for (int i = 0; i < 100; ++i, time += 15'000) {  // most rows get packed, some lie open
+      store.Append(Gauges(time, {{"1", i}}));
+      want.emplace_back(time + by, i);
+    }
+    store.ShiftTimes(Millis(by));
+    for (int i = 100; i < 200; ++i, time += 15'000) {
+      store.Append(Gauges(time + by, {{"1", i}}));
+      want.emplace_back(time + by, i);
+    }
+    EXPECT_EQ(Read(store)["1"], want);
+    EXPECT_EQ(Read(store)["sent"], (Samples{{5'000'000, 1}}));
+    EXPECT_EQ(store.Stats().refused, 0u);
+    EXPECT_EQ(Read(store, {want[150].first, want[151].first})["1"],
+              (Samples{want[150], want[151]}));
+  }
+}
+
 TEST(Store, MarksWhatTheNextBatchLacks) {
   Store store;
   store.Append(Gauges(1000, {{"1", 1}, {"2", 2}}));

@@ -21,6 +21,7 @@ struct Batch {
   TimestampMs time = 0;   // when the sampling was done
   bool up = false;  // false: the source was not reached; families hold what is known all the same
   std::vector<prometheus::MetricFamily> families;
+  bool turned = false;  // `up` is not what it was in the batch before, or this is the first
 };
 
 using BatchPtr = std::shared_ptr<const Batch>;

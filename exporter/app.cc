@@ -16,6 +16,7 @@
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 #include "exporter/self_metrics.h"
+#include "exporter/timeline.h"
 #include "exporter/web.h"
 
 namespace tierwatch {
@@ -29,7 +30,8 @@ constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on t
 
 // In the order of the data's way; destroyed against it: first nobody asks, then nobody samples.
 struct App::Parts {
-  Parts(Config c, const Clock& cl, Logger& l) : config(std::move(c)), clock(cl), logger(l) {}
+  Parts(Config c, const Clock& machine, Logger& l)
+      : config(std::move(c)), clock(machine), logger(l) {}
   ~Parts() { stopping.request_stop(); }
 
   void AddTargets();
@@ -40,7 +42,7 @@ struct App::Parts {
   std::string Ailment() const;
 
   Config config;
-  const Clock& clock;
+  Timeline clock;
   Logger& logger;
   SteadyTime started = clock.Steady();
   Millis longest_timeout{0};
@@ -49,12 +51,13 @@ struct App::Parts {
   Exposition exposition;
   std::optional<HeartbeatConfig> heartbeat_config =
       std::exchange(config.alerting.heartbeat, std::nullopt);
-  Judge judge{config, clock, logger, *registry};
+  std::vector<std::unique_ptr<TargetRunner>> runners;
+  std::atomic<bool> sampling = false;  // runners are complete
+  Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
   std::atomic<TimestampMs> last_batch = clock.Now();
   std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
-                               [this](const BatchPtr& batch) { judge.Append(*batch); }};
-  std::vector<std::unique_ptr<TargetRunner>> runners;
+                               [this](const BatchPtr& batch) { judge.Append(batch); }};
   // At worst a thread for each target: however many hang, they hold up no other.
   Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
   std::stop_source stopping;  // ends what is asked of us
@@ -154,6 +157,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   if (!server.ok()) return std::move(server).error();
   parts->server = *std::move(server);
   parts->scheduler.Start();
+  parts->sampling = true;
   if (parts->heartbeat_config) {
     parts->heartbeat.emplace(
         *std::move(parts->heartbeat_config), [&judged = *parts] { return judged.Ailment(); },

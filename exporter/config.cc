@@ -68,6 +68,7 @@ void ReadGlobal(const YamlNode& node, Config& config, Defaults& defaults,
   config.external_labels = ReadLabels(map, "external_labels", {});
   config.self_labels = ReadLabels(map, "self_labels", {"service", "target", "collector"});
   config.external_url = map.String("external_url").value_or("");
+  config.outage_counts = map.Bool("outage_counts").value_or(config.outage_counts);
   const Result<Url> url = ParseUrl(config.external_url);
   if (!config.external_url.empty() && !(url.ok() && url->scheme.starts_with("http"))) {
     diagnostics.Add(map.Where("external_url"), "external_url must be an http:// or https:// URL");

@@ -24,6 +24,7 @@ struct Config {
   Millis evaluation_interval{15'000};  // default of every rule group
   Labels external_labels;              // told with every alert
   std::string external_url;            // where people find this tierwatch
+  bool outage_counts = true;           // EvaluatorOptions::outage_counts
   Labels self_labels;  // what Prometheus will add when it scrapes us; local store only
 
   std::string storage_path;  // the folder of what outlives the process; "" = nothing does

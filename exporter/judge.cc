@@ -1,13 +1,58 @@
 #include "exporter/judge.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
 #include <utility>
+
+#include "alerts/rules/alert_database.h"
 
 namespace tierwatch {
 namespace {
 
-constexpr Millis kPruneEvery{60'000};
+using prometheus::MetricType;
+
+constexpr Millis kLook{1'000};  // at the clock, and whether there is something to judge
+constexpr Millis kTendEvery{30'000}, kPruneEvery{60'000};
+constexpr Millis kSoon{20};
+// Samples of a former process that end no longer ago leave no gap worth waiting for.
+constexpr TimestampMs kNoGap = 60'000;
+// A sample was stamped a moment ago; one that says otherwise was stamped before the clock was set.
+constexpr TimestampMs kMoment = 1'000;
 constexpr TimestampMs kEvaluationMargin = 30'000;
+
+constexpr MetricInfo kJumps{"tierwatch_clock_jumps_total",
+                            MetricType::Counter,
+                            "Times that the machine's clock was set, or the machine slept; samples "
+                            "and alerts were moved along.",
+                            {"direction"}};
+constexpr MetricInfo kSetAside{"tierwatch_state_database_set_aside_total", MetricType::Counter,
+                               "State databases that were damaged and set aside at the start."};
+constexpr MetricInfo kMetrics[] = {kJumps, kSetAside};
+
+prometheus::Family<prometheus::Counter>& CounterFamily(const MetricInfo& info,
+                                                       prometheus::Registry& registry) {
+  return prometheus::BuildCounter()
+      .Name(std::string(info.name))
+      .Help(std::string(info.help))
+      .Register(registry);
+}
+
+std::string InFolder(const std::string& folder, const char* file) {
+  return folder.empty() ? "" : folder + "/" + file;
+}
+
+// All series' names, those of a histogram's parts included.
+std::set<std::string> MetricNames(const Batch& batch) {
+  std::set<std::string> names;
+  for (const prometheus::MetricFamily& family : batch.families) {
+    names.insert(family.name);
+    if (family.type != MetricType::Histogram && family.type != MetricType::Summary) continue;
+    for (const char* part : {"_bucket", "_sum", "_count"}) names.insert(family.name + part);
+  }
+  return names;
+}
 
 NotifierOptions NotifierOptionsFor(const Config& config) {
   NotifierOptions options;
@@ -17,49 +62,141 @@ NotifierOptions NotifierOptionsFor(const Config& config) {
 
 }  // namespace
 
-Judge::Judge(Config& config, const Clock& clock, Logger& logger, prometheus::Registry& registry)
-    : clock_(clock),
+std::span<const MetricInfo> JudgeMetrics() { return kMetrics; }
+
+struct Judge::Instruments {
+  explicit Instruments(prometheus::Registry& registry)
+      : forward(CounterFamily(kJumps, registry).Add({{"direction", "forward"}})),
+        back(CounterFamily(kJumps, registry).Add({{"direction", "back"}})),
+        set_aside(CounterFamily(kSetAside, registry).Add({})) {}
+
+  prometheus::Counter& forward;
+  prometheus::Counter& back;
+  prometheus::Counter& set_aside;
+};
+
+Judge::Judge(Config& config, Timeline& timeline, Logger& logger, prometheus::Registry& registry,
+             std::function<bool()> ready)
+    : timeline_(timeline),
+      logger_(logger),
+      ready_(std::move(ready)),
+      instruments_(std::make_unique<Instruments>(registry)),
       store_({.self_labels = config.self_labels,
               .retention = config.retention,
               .max_bytes = config.max_bytes}),
-      snapshots_(std::make_unique<SnapshotKeeper>(
-          store_, config.storage_path.empty() ? "" : config.storage_path + "/samples", logger,
-          registry, clock)),
-      notifier_(std::move(config.alerting), config.external_url, clock, logger, registry,
+      snapshots_(std::make_unique<SnapshotKeeper>(store_, InFolder(config.storage_path, "samples"),
+                                                  logger, registry, timeline)),
+      states_(OpenStates(config.storage_path)),
+      notifier_(std::move(config.alerting), config.external_url, timeline, logger, registry,
                 NotifierOptionsFor(config)),
       evaluator_(std::move(config.rules),
-                 {.external_labels = config.external_labels, .external_url = config.external_url},
-                 {.questions = AskStanding(engine_, store_, clock),
+                 {.external_labels = config.external_labels,
+                  .external_url = config.external_url,
+                  .outage_counts = config.outage_counts},
+                 {.questions = AskStanding(engine_, store_, timeline),
                   .query = MakeRuleQuery(engine_, store_),
                   .series = WriteTo(store_),
                   .alerts = [this](std::vector<Alert> alerts) { notifier_.Put(std::move(alerts)); },
-                  .clock = clock,
+                  .clock = timeline,
                   .logger = logger,
-                  .registry = registry}),
-      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+                  .registry = registry,
+                  .states = states_.get()}) {
+  evaluator_.Restore(SettledAt());
+  tending_ = std::jthread([this](const std::stop_token& stop) { Tend(stop); });
+}
 
 Judge::~Judge() {
-  thread_.request_stop();
-  thread_.join();
+  tending_.request_stop();
+  tending_.join();
+  for (std::jthread& worker : workers_) worker.request_stop();
+  workers_.clear();
+  evaluator_.Tend();
   notifier_.Stop();
 }
 
-void Judge::Run(const std::stop_token& stop) {
-  SteadyTime prune_at = clock_.Steady() + kPruneEvery;
-  std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    const SteadyTime next = std::min(evaluator_.RunDue(), prune_at);
-    if (clock_.Steady() >= prune_at) {
-      store_.Prune(clock_.Now());
-      prune_at = clock_.Steady() + kPruneEvery;
+// A state that can't be kept must not keep anybody from being paged.
+std::unique_ptr<AlertStore> Judge::OpenStates(const std::string& folder) {
+  if (folder.empty()) return nullptr;
+  std::string set_aside;
+  Result<Database> database =
+      OpenOrSetAside(InFolder(folder, "state.db"), timeline_.Now(), set_aside);
+  if (!set_aside.empty()) {
+    instruments_->set_aside.Increment();
+    logger_.Error("the state database was damaged: alerts begin anew", {{"error", set_aside}});
+  }
+  Result<std::unique_ptr<AlertStore>> states =
+      database.ok() ? MakeAlertDatabase(*std::move(database)) : std::move(database).error();
+  if (states.ok()) return *std::move(states);
+  logger_.Error("the state database can't be used: alerts will end with the process",
+                {{"error", states.error().message}});
+  return nullptr;
+}
+
+// From when on the windows of rules have no gap.
+TimestampMs Judge::SettledAt() const {
+  const TimestampMs now = timeline_.Now(), newest = store_.Newest();
+  return newest < now - kNoGap ? now : 0;
+}
+
+void Judge::Append(const BatchPtr& batch) {
+  {
+    const std::shared_lock lock(stamping_);
+    const TimestampMs now = timeline_.Now();
+    if (std::abs(batch->time - now) <= kMoment) {
+      store_.Append(*batch);
+    } else {
+      Batch stamped = *batch;
+      stamped.time = now;
+      store_.Append(stamped);
     }
-    wake_.wait_until(lock, stop, next, [] { return false; });
+  }
+  if (batch->turned) evaluator_.InputChanged(MetricNames(*batch));
+}
+
+void Judge::Forget(std::string_view collector, const Labels& target_labels) {
+  const std::shared_lock lock(stamping_);
+  store_.Forget(collector, target_labels);
+}
+
+void Judge::FollowClock() {
+  const Millis by = timeline_.Follow();
+  if (by.count() == 0) return;
+  (by.count() > 0 ? instruments_->forward : instruments_->back).Increment();
+  logger_.Warn("the clock was set; samples and alerts are moved along", {{"by_ms", by.count()}});
+  evaluator_.ShiftTime(by, [&] {
+    const std::unique_lock lock(stamping_);
+    store_.ShiftTimes(by);
+    timeline_.Adopt();
+  });
+}
+
+void Judge::Tend(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  const auto pause = [&](Millis time) { wake.wait_for(lock, stop, time, [] { return false; }); };
+  while (!stop.stop_requested() && !ready_()) pause(kSoon);
+  if (stop.stop_requested()) return;
+  for (int i = 0; i < kThreads; ++i)
+    workers_.emplace_back([this](const std::stop_token& end) { evaluator_.Work(end); });
+  SteadyTime tend_at = timeline_.Steady(), prune_at = tend_at + kPruneEvery;
+  for (; !stop.stop_requested(); pause(kLook)) {
+    FollowClock();
+    const SteadyTime now = timeline_.Steady();
+    if (now >= tend_at) {
+      evaluator_.Tend();
+      tend_at = now + kTendEvery;
+    }
+    if (now >= prune_at) {
+      store_.Prune(timeline_.Now());
+      prune_at = now + kPruneEvery;
+    }
   }
 }
 
 std::string Judge::Ailment() const {
   if (!notifier_.persisting()) return "the state database can't be written to";
-  const TimestampMs now = clock_.Now();
+  const TimestampMs now = timeline_.Now();
   for (const GroupStatus& group : evaluator_.Groups()) {
     const TimestampMs late = 3 * group.interval.count() + kEvaluationMargin;
     // Before its first slot a group has had no reason to be evaluated.

@@ -7,6 +7,7 @@
 #include "alerts/notify/delivery.h"
 #include "alerts/rules/evaluator.h"
 #include "collectors/collector.h"
+#include "exporter/judge.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
 #include "exporter/snapshot_keeper.h"
@@ -59,6 +60,7 @@ std::vector<MetricRow> AllMetrics() {
   add("targets", TargetMetrics());
   add("self", SelfMetrics());
   add("self", EvaluatorMetrics());
+  add("self", JudgeMetrics());
   add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
   add("self", HeartbeatMetrics());

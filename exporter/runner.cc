@@ -66,7 +66,7 @@ void TargetRunner::Sample(std::stop_token stop) {
   batch->target_labels = target_.labels;
   batch->time = clock_.Now();
   batch->up = sample.up;
-  Record(sample, batch->time);
+  batch->turned = Record(sample, batch->time);
   batch->families = std::move(sample.families);
   AppendOwnFamilies(batch->families, Seconds(clock_.Steady() - begin));
   for (const BatchSink& sink : sinks_) sink(batch);
@@ -82,8 +82,9 @@ tierwatch::Sample TargetRunner::Collect(const SampleContext& context) {
   }
 }
 
-void TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now) {
+bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now) {
   const std::lock_guard lock(mutex_);
+  const State before = state_;
   for (const Error& error : sample.errors) {
     errors_by_reason_[static_cast<std::size_t>(error.reason)] += 1;
   }
@@ -93,6 +94,7 @@ void TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now) {
                                      : State::kPartly,
              sample.errors);
   errors_ = sample.errors;
+  return before == State::kNew || (before == State::kDown) != (state_ == State::kDown);
 }
 
 void TargetRunner::AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families,

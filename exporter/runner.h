@@ -66,7 +66,8 @@ class TargetRunner {
   enum class State { kNew, kUp, kPartly, kDown };
 
   tierwatch::Sample Collect(const SampleContext& context);
-  void Record(const tierwatch::Sample& sample, TimestampMs now);
+  /// True where the target went or came.
+  bool Record(const tierwatch::Sample& sample, TimestampMs now);
   void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;
   void TellChange(State now, const std::vector<Error>& errors);
 

@@ -9,9 +9,7 @@ TimestampMs SteadyMs(const Clock& clock) {
   return std::chrono::duration_cast<Millis>(clock.Steady().time_since_epoch()).count();
 }
 
-bool Agrees(TimestampMs difference) {
-  return std::abs(difference) <= Timeline::kTolerance.count();
-}
+bool Agrees(TimestampMs difference) { return std::abs(difference) <= Timeline::kTolerance.count(); }
 
 }  // namespace
 

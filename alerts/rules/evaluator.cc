@@ -198,6 +198,9 @@ void RuleEvaluator::Replace(std::vector<RuleGroup> plain) {
     const auto [old_g, old_r] = former_places[*predecessors[i]];
     fresh[g]->group.Adopt(r, former[old_g]->group, old_r);
   }
+  // A rule that came back is written with its group; its former alerts are nobody's to forget.
+  const std::set<RuleIdentity> present(rules.begin(), rules.end());
+  std::erase_if(ended_, [&](const Ended& ended) { return present.contains(ended.rule); });
   std::vector<RuleChanges> changes;
   std::vector<Alert> due;
   for (const ScheduledPtr& old : former) {

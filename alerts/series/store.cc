@@ -187,6 +187,15 @@ void Store::ShiftTimes(Millis by) {
   }
 }
 
+TimestampMs Store::Newest() const {
+  TimestampMs newest = 0;
+  for (const std::shared_ptr<Source>& source : Sources()) {
+    const std::lock_guard lock(source->mutex);
+    newest = std::max(newest, source->time);
+  }
+  return newest;
+}
+
 void Store::Forget(std::string_view collector, const Labels& target_labels) {
   const auto [source, lock] = Lock(TargetKey(collector, target_labels));
   if (source->routes.empty() && source->loose.empty()) return;

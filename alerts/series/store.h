@@ -98,6 +98,8 @@ class Store final : public Queryable {
   std::vector<std::string> LabelNames() const;
   std::vector<std::string> LabelValues(std::string_view name) const;
   StoreStats Stats() const;
+  /// When the newest batch was sampled; 0 where there is none.
+  TimestampMs Newest() const;
 
  private:
   /// Values of one time, and the samples that they are of where those aren't plain.

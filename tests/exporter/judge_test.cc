@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/support/fake_clock.h"
+#include "tests/support/files.h"
 #include "tests/support/http_sink.h"
 #include "tests/support/process.h"
 
@@ -21,11 +25,11 @@ std::vector<RuleGroup> Rules(const std::string& yaml) {
   return groups;
 }
 
-Batch TierBatch(TimestampMs time, double available) {
+Batch TierBatch(TimestampMs time, double available, bool turned = false) {
   prometheus::ClientMetric metric;
   metric.label = {{"tier", "L3"}};
   metric.gauge.value = available;
-  Batch batch{"cache_health", {{"service", "orgs"}, {"target", "a:1"}}, time, true, {}};
+  Batch batch{"cache_health", {{"service", "orgs"}, {"target", "a:1"}}, time, true, {}, turned};
   batch.families = {{"tier_available", "", prometheus::MetricType::Gauge, {metric}}};
   return batch;
 }
@@ -114,21 +118,15 @@ groups:
   EXPECT_EQ(told[0].resolved_at, clock.Now());
 }
 
-class JudgeTest : public testing::Test {
- protected:
-  JudgeTest() {
-    Diagnostics diagnostics;
-    const std::string alerting =
-        "receivers: [{name: oncall, webhook_configs: [{url: \"" + sink_.Url("/page") +
-        "\"}]}]\n"
-        "route: {receiver: oncall, group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}\n";
-    const auto node = YamlNode::Parse(alerting, "tw.yml", diagnostics);
-    Config config;
-    config.self_labels = {{"job", "tierwatch"}};
-    config.external_labels = {{"site", "here"}};
-    config.alerting = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
-    config.rules = Rules(R"(
+/// The machine's clock, set by hand.
+class SetClock final : public Clock {
+ public:
+  TimestampMs Now() const override { return SystemClock().Now() + offset; }
+  SteadyTime Steady() const override { return SystemClock().Steady(); }
+  std::atomic<TimestampMs> offset = 0;
+};
+
+constexpr char kChain[] = R"(
 groups:
   - name: chain
     interval: 50ms
@@ -137,8 +135,42 @@ groups:
       - alert: TierDown
         expr: tier_down == 1
         annotations: {summary: "{{ $labels.tier }} of {{ $labels.job }} is down"}
-)");
-    judge_ = std::make_unique<Judge>(config, clock_, *logger_, registry_);
+)";
+
+class JudgeTest : public testing::Test {
+ protected:
+  JudgeTest() { Begin(kChain); }
+
+  /// A judge whose predecessor, if any, has ended.
+  void Begin(const std::string& rules) {
+    judge_.reset();
+    registry_ = std::make_unique<prometheus::Registry>();
+    Diagnostics diagnostics;
+    const std::string alerting =
+        "receivers: [{name: oncall, webhook_configs: [{url: \"" + sink_.Url("/page") +
+        "\"}]}]\n"
+        "route: {receiver: oncall, group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}\n";
+    const auto node = YamlNode::Parse(alerting, "tw.yml", diagnostics);
+    Config config;
+    config.storage_path = folder_.path();
+    config.self_labels = {{"job", "tierwatch"}};
+    config.external_labels = {{"site", "here"}};
+    config.alerting = ReadNotifyConfig(node.value(), diagnostics);
+    EXPECT_EQ(diagnostics.ToString(), "");
+    config.rules = Rules(rules);
+    judge_ = std::make_unique<Judge>(config, timeline_, *logger_, *registry_);
+  }
+  void Append(double available, bool turned = false) {
+    std::this_thread::sleep_for(Millis(2));  // two batches of one time are one too many
+    judge_->Append(std::make_shared<Batch>(TierBatch(timeline_.Now(), available, turned)));
+  }
+  double Metric(const std::string& name) const {
+    double sum = 0;
+    for (const auto& family : registry_->Collect()) {
+      if (family.name != name) continue;
+      for (const auto& metric : family.metric) sum += metric.counter.value;
+    }
+    return sum;
   }
 
   std::size_t Pages(const std::string& status) const {
@@ -155,30 +187,86 @@ groups:
   }
 
   HttpSink sink_;
-  const SystemClock clock_;
+  const TempDir folder_;
+  SetClock clock_;
+  Timeline timeline_{clock_};
   const std::unique_ptr<Logger> logger_ = MakeNullLogger();
-  prometheus::Registry registry_;
+  std::unique_ptr<prometheus::Registry> registry_;
   std::unique_ptr<Judge> judge_;
 };
 
 TEST_F(JudgeTest, TellsTheWebhookThatAnAlertFiresAndThatItIsOver) {
-  judge_->Append(TierBatch(clock_.Now(), 0));
+  Append(0);
   ASSERT_TRUE(WaitUntil([&] { return Pages("firing") > 0; }));
   const std::string page = sink_.Requests()[0].body;
   EXPECT_THAT(page, AllOf(HasSubstr(R"("alertname":"TierDown")"), HasSubstr(R"("service":"orgs")"),
                           HasSubstr(R"("site":"here")"),
                           HasSubstr(R"("summary":"L3 of tierwatch is down")")));
   ASSERT_EQ(judge_->Alerts().size(), 1u);
-  EXPECT_EQ(Show(judge_->Instant("ALERTS", clock_.Now())),
+  EXPECT_EQ(Show(judge_->Instant("ALERTS", timeline_.Now())),
             "ALERTS{alertname=\"TierDown\", alertstate=\"firing\", job=\"tierwatch\", "
             "service=\"orgs\", target=\"a:1\", tier=\"L3\"} 1.000000\n");
   EXPECT_GT(FirstTime("tier_down"), 0);
   EXPECT_EQ(FirstTime("tier_down"), FirstTime("ALERTS")) << "recorded and judged in one evaluation";
 
-  judge_->Append(TierBatch(clock_.Now(), 1));
+  Append(1);
   ASSERT_TRUE(WaitUntil([&] { return Pages("resolved") > 0; }));
   EXPECT_TRUE(judge_->Alerts().empty());
-  EXPECT_EQ(Show(judge_->Instant("ALERTS", clock_.Now())), "");
+  EXPECT_EQ(Show(judge_->Instant("ALERTS", timeline_.Now())), "");
+}
+
+TEST_F(JudgeTest, KnowsItsAlertsAfterARestart) {
+  Append(0);
+  ASSERT_TRUE(WaitUntil([&] { return Pages("firing") > 0; }));
+  const TimestampMs fired_at = judge_->Alerts().at(0).fired_at;
+  Begin(kChain);
+  ASSERT_EQ(judge_->Alerts().size(), 1u);
+  EXPECT_EQ(judge_->Alerts()[0].fired_at, fired_at);
+  EXPECT_NE(Show(judge_->Instant("ALERTS", timeline_.Now())), "") << "samples are kept, too";
+  Append(1);
+  ASSERT_TRUE(WaitUntil([&] { return Pages("resolved") > 0; }));
+}
+
+TEST_F(JudgeTest, ADamagedStateIsSetAsideAndItGoesOn) {
+  Append(0);
+  ASSERT_TRUE(WaitUntil([&] { return Pages("firing") > 0; }));
+  judge_.reset();
+  folder_.Write("state.db", std::string(10'000, 'x'));
+  Begin(kChain);
+  EXPECT_EQ(Metric("tierwatch_state_database_set_aside_total"), 1);
+  Append(0);
+  EXPECT_TRUE(WaitUntil([&] { return !judge_->Alerts().empty(); }));
+}
+
+TEST_F(JudgeTest, EvaluatesAtOnceWhenATargetGoes) {
+  Begin("groups: [{name: g, interval: 1h, rules: [{alert: Down, expr: tier_available == 0}]}]");
+  Append(1, true);
+  Append(0, true);
+  ASSERT_TRUE(WaitUntil([&] { return Pages("firing") > 0; }));
+  EXPECT_EQ(judge_->Alerts().size(), 1u);
+}
+
+TEST_F(JudgeTest, ASetClockMovesSamplesAndAlertsAlong) {
+  for (const TimestampMs by : {3'600'000, -3'600'000}) {
+    for (int i = 0; i < 3; ++i) Append(i == 2 ? 0 : 1);
+    ASSERT_TRUE(WaitUntil([&] { return judge_->Alerts().size() == 1; }));
+    const double jumps = Metric("tierwatch_clock_jumps_total");
+    const std::size_t resolved = Pages("resolved");
+    const Alert before = judge_->Alerts()[0];
+    clock_.offset += by;
+    ASSERT_TRUE(WaitUntil([&] { return Metric("tierwatch_clock_jumps_total") == jumps + 1; }));
+    ASSERT_TRUE(WaitUntil([&] {
+      return judge_->Groups()[0].last_evaluation > before.fired_at + by &&
+             std::abs(timeline_.Now() - clock_.Now()) < 1'000;
+    }));
+    ASSERT_EQ(judge_->Alerts().size(), 1u);
+    EXPECT_NEAR(judge_->Alerts()[0].fired_at, before.fired_at + by, 100);
+    EXPECT_THAT(Show(judge_->Instant("tier_available", timeline_.Now())), HasSubstr(" 0.0000"));
+    EXPECT_EQ(Pages("resolved"), resolved);
+    Append(1);
+    ASSERT_TRUE(WaitUntil([&] { return judge_->Alerts().empty(); }));
+    EXPECT_THAT(Show(judge_->Instant("tier_available", timeline_.Now())), HasSubstr(" 1.0000"));
+  }
 }
 
 TEST_F(JudgeTest, QueriesThatCannotBeAnsweredAreErrors) {

@@ -65,6 +65,14 @@ Finding Shrunk(Engines& engines, const Grammar& grammar, Finding finding) {
   return finding;
 }
 
+// Of equal elements Prometheus chooses now these, now those, in the order of a map; explanations
+// that ask it once more would come about by chance then.
+bool AnswersOtherwiseWhenAskedAgain(Engines& engines, const Finding& finding) {
+  for (int i = 0; i < 10; ++i)
+    if (!Difference(engines.Theirs(finding.question), finding.theirs, 0).empty()) return true;
+  return false;
+}
+
 TEST(PromqlDifferentialTest, PrometheusAnswersAlike) {
   if (!PrometheusServer::Exists()) GTEST_SKIP() << "no prometheus here";
   Engines engines(kRounds);
@@ -83,6 +91,10 @@ TEST(PromqlDifferentialTest, PrometheusAnswersAlike) {
     refusals += theirs.error.empty() ? 0 : 1;
     const std::optional<Finding> finding = Compare(engines, expression, question);
     if (!finding) continue;
+    if (AnswersOtherwiseWhenAskedAgain(engines, *finding)) {
+      ++explained["Prometheus gives another answer when it is asked again"];
+      continue;
+    }
     if (const DocumentedChange* change = Explanation(engines, *finding)) {
       ++explained[change->what];
       continue;

@@ -36,6 +36,7 @@ struct App::Parts {
 
   void AddTargets();
   void AddSelf();
+  std::vector<TargetStatus> Targets() const;
   WebSource MakeWebSource();
   OverviewSource MakeOverviewSource() const;
   bool Ready() const;
@@ -45,6 +46,7 @@ struct App::Parts {
   Timeline clock;
   Logger& logger;
   SteadyTime started = clock.Steady();
+  TimestampMs started_at = clock.Now();
   Millis longest_timeout{0};
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   std::vector<std::shared_ptr<const prometheus::Collectable>> registries{registry};
@@ -100,11 +102,28 @@ std::string App::Parts::Ailment() const {
   return judge.Ailment();
 }
 
+std::vector<TargetStatus> App::Parts::Targets() const {
+  std::vector<TargetStatus> all;
+  for (const auto& runner : runners) all.push_back(runner->status());
+  return all;
+}
+
 WebSource App::Parts::MakeWebSource() {
   return {[this] { return exposition.Current(); },
           [this] { return Ready(); },
           [this] { return RenderOverview(MakeOverviewSource()); },
-          {judge.engine(), judge.store(), clock, stopping.get_token()},
+          {.engine = judge.engine(),
+           .store = judge.store(),
+           .clock = clock,
+           .groups = [this] { return judge.Groups(); },
+           .targets = [this] { return Targets(); },
+           .setup = {.started = started_at,
+                     .listen_address = config.web.listen_address,
+                     .external_url = config.external_url,
+                     .external_labels = config.external_labels,
+                     .evaluation_interval = config.evaluation_interval,
+                     .retention = config.retention},
+           .stop = stopping.get_token()},
           judge.notifier()};
 }
 

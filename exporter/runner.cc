@@ -66,9 +66,10 @@ void TargetRunner::Sample(std::stop_token stop) {
   batch->target_labels = target_.labels;
   batch->time = clock_.Now();
   batch->up = sample.up;
-  batch->turned = Record(sample, batch->time);
+  const double seconds = Seconds(clock_.Steady() - begin);
+  batch->turned = Record(sample, batch->time, seconds);
   batch->families = std::move(sample.families);
-  AppendOwnFamilies(batch->families, Seconds(clock_.Steady() - begin));
+  AppendOwnFamilies(batch->families, seconds);
   for (const BatchSink& sink : sinks_) sink(batch);
 }
 
@@ -82,9 +83,11 @@ tierwatch::Sample TargetRunner::Collect(const SampleContext& context) {
   }
 }
 
-bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now) {
+bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now, double seconds) {
   const std::lock_guard lock(mutex_);
   const State before = state_;
+  last_sampled_ = now;
+  last_duration_seconds_ = seconds;
   for (const Error& error : sample.errors) {
     errors_by_reason_[static_cast<std::size_t>(error.reason)] += 1;
   }
@@ -142,7 +145,9 @@ void TargetRunner::CountSkipped() {
 TargetStatus TargetRunner::status() const {
   const std::lock_guard lock(mutex_);
   const bool up = state_ == State::kUp || state_ == State::kPartly;
-  return {target_.collector, target_.labels, state_ != State::kNew, up, last_success_, errors_};
+  return {target_.collector, target_.labels, state_ != State::kNew, up,
+          last_success_,     errors_,        last_sampled_,         last_duration_seconds_,
+          target_.interval,  target_.timeout};
 }
 
 BatchPtr SampleSelf(std::span<const std::shared_ptr<const prometheus::Collectable>> registries,

@@ -36,7 +36,7 @@ struct WatchedTarget {
   std::uint64_t Hash() const;
 };
 
-/// What is known of a target, for the overview page and /-/ready.
+/// What is known of a target, for the overview page, the HTTP API and /-/ready.
 struct TargetStatus {
   std::string collector;
   Labels labels;
@@ -44,6 +44,10 @@ struct TargetStatus {
   bool up = false;
   TimestampMs last_success = 0;  // 0: never
   std::vector<Error> errors;     // of the last sampling
+  TimestampMs last_sampled = 0;  // 0: never
+  double last_duration_seconds = 0;
+  Millis interval{0};
+  Millis timeout{0};
 };
 
 /// The metrics that every target has besides its collector's.
@@ -67,7 +71,7 @@ class TargetRunner {
 
   tierwatch::Sample Collect(const SampleContext& context);
   /// True where the target went or came.
-  bool Record(const tierwatch::Sample& sample, TimestampMs now);
+  bool Record(const tierwatch::Sample& sample, TimestampMs now, double seconds);
   void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;
   void TellChange(State now, const std::vector<Error>& errors);
 
@@ -79,6 +83,8 @@ class TargetRunner {
   mutable std::mutex mutex_;  // guards all below
   State state_ = State::kNew;
   TimestampMs last_success_ = 0;
+  TimestampMs last_sampled_ = 0;
+  double last_duration_seconds_ = 0;
   std::vector<Error> errors_;
   std::array<double, 9> errors_by_reason_{};  // indexed by Reason
   double skipped_ = 0;

@@ -1,13 +1,17 @@
 // Prometheus's HTTP API under /api/v1/: all of its endpoints.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <vector>
 
 #include "alerts/promql/promql.h"
+#include "alerts/rules/group.h"
 #include "alerts/series/store.h"
 #include "base/clock.h"
+#include "exporter/api/status.h"
 #include "exporter/http_server.h"
+#include "exporter/runner.h"
 
 namespace tierwatch::api {
 
@@ -16,6 +20,9 @@ struct ApiSource {
   const promql::Engine& engine;
   const series::Store& store;
   const Clock& clock;
+  std::function<std::vector<GroupStatus>()> groups;
+  std::function<std::vector<TargetStatus>()> targets;
+  Setup setup;
   std::stop_token stop{};  // ends queries under way
 };
 

@@ -67,6 +67,10 @@ Error BadParameter(std::string_view name, std::string_view why) {
   return BadData(fmt::format("invalid parameter {}: {}", Quote(name), why));
 }
 
+Error TooLong() {
+  return {fmt::format("the answer is longer than {} MiB; ask for less", kLongestAnswer >> 20)};
+}
+
 HttpReply Render(Result<Answer> result) {
   if (!result.ok()) {
     const ErrorKind kind = KindOf(result.error().reason);

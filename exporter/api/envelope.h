@@ -29,6 +29,10 @@ Error BadData(std::string message);
 /// `invalid parameter "name": why`.
 Error BadParameter(std::string_view name, std::string_view why);
 
+/// No answer gets longer than this many bytes, about.
+inline constexpr std::size_t kLongestAnswer = 256 << 20;
+Error TooLong();
+
 HttpReply Render(Result<Answer> result);
 
 /// The endpoint /api/v1/`path`. Scripts of any origin may read it, as in Prometheus: OPTIONS says

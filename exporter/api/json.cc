@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "alerts/template/go_format.h"
+#include "base/duration.h"
 
 namespace tierwatch::api {
 namespace {
@@ -122,6 +123,10 @@ JsonWriter& JsonWriter::Seconds(TimestampMs time) {
   Buffer buffer;
   out_.append(buffer.data(), WriteSeconds(buffer.begin(), buffer.end(), time));
   return *this;
+}
+
+JsonWriter& JsonWriter::Time(TimestampMs time) {
+  return String(time == 0 ? "0001-01-01T00:00:00Z" : FormatTimestamp(time));
 }
 
 void JsonWriter::Value(double value) {

@@ -31,6 +31,8 @@ class JsonWriter {
 
   /// Seconds with the milliseconds that there are: 1435781451.781.
   JsonWriter& Seconds(TimestampMs time);
+  /// RFC 3339, the year 1 for 0 (never).
+  JsonWriter& Time(TimestampMs time);
   /// `[time, "value"]`: the value as Prometheus prints samples, with an exponent below 1e-6 and
   /// from 1e21 on.
   JsonWriter& Sample(TimestampMs time, double value);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -119,6 +120,13 @@ std::string UnescapeLabelName(std::string_view name) {
     }
   }
   return out;
+}
+
+std::string ReadWord(const ServerRequest& request, std::string_view name) {
+  std::string word = request.Parameter(name).value_or("");
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return word;
 }
 
 Result<TimestampMs> ReadTime(const ServerRequest& request, std::string_view name,

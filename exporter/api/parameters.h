@@ -27,6 +27,8 @@ Result<std::size_t> ParseLimit(std::string_view text);
 /// prometheus/common model.UnescapeName.
 std::string UnescapeLabelName(std::string_view name);
 
+/// The parameter `name` in lower case, "" where it is absent.
+std::string ReadWord(const ServerRequest& request, std::string_view name);
 /// The time parameter `name`, `otherwise` where it is absent or empty.
 Result<TimestampMs> ReadTime(const ServerRequest& request, std::string_view name,
                              TimestampMs otherwise);

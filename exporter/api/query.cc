@@ -11,6 +11,7 @@
 #include "alerts/template/go_format.h"
 #include "exporter/api/envelope.h"
 #include "exporter/api/parameters.h"
+#include "exporter/api/syntax_tree.h"
 
 namespace tierwatch::api {
 namespace {
@@ -18,7 +19,6 @@ namespace {
 constexpr Millis kLongestQuery{120'000};
 constexpr int kMostQueries = 20;
 constexpr std::int64_t kMostSteps = 11'000;
-constexpr std::size_t kLongestAnswer = 256 << 20;
 
 // Lets few queries run at once: each may take much memory.
 class Gate {
@@ -241,10 +241,7 @@ class Queries {
       answer.warnings.emplace_back("results truncated due to limit");
     answer.data.BeginObject();
     std::visit(ResultWriter{answer.data, time}, result->value);
-    if (answer.data.size() > kLongestAnswer) {
-      return Error{fmt::format("the answer is longer than {} MiB; ask for fewer series or steps",
-                               kLongestAnswer >> 20)};
-    }
+    if (answer.data.size() > kLongestAnswer) return TooLong();
     if (!settings.stats.empty()) WriteStats(answer.data, queued, evaluated);
     answer.data.EndObject();
     return answer;
@@ -259,6 +256,14 @@ Result<Answer> FormatQuery(const ServerRequest& request) {
   if (!expr.ok()) return BadParameter("query", expr.error().message);
   Answer answer;
   answer.data.String(promql::Pretty(**expr));
+  return answer;
+}
+
+Result<Answer> ParseQuery(const ServerRequest& request) {
+  const Result<promql::ExprPtr> expr = promql::Parse(request.Parameter("query").value_or(""));
+  if (!expr.ok()) return BadParameter("query", expr.error().message);
+  Answer answer;
+  WriteSyntaxTree(**expr, answer.data);
   return answer;
 }
 
@@ -283,6 +288,7 @@ std::vector<Endpoint> QueryEndpoints(QuerySource source) {
       OnGetAndPost("query_range", [queries](const ServerRequest& r) { return queries->Range(r); }),
       OnGetAndPost("query_exemplars", QueryExemplars),
       OnGetAndPost("format_query", FormatQuery),
+      OnGetAndPost("parse_query", ParseQuery),
   };
 }
 

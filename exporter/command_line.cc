@@ -15,6 +15,7 @@
 #include "exporter/demo_command.h"
 #include "exporter/notify_commands.h"
 #include "exporter/rule_test_command.h"
+#include "exporter/rules_check_command.h"
 
 namespace tierwatch {
 namespace {
@@ -29,6 +30,7 @@ struct Options {
   DemoOptions demo;
   RuleFiles rules;
   RuleTestCommandOptions rule_tests;
+  RulesCheckOptions check;
   std::vector<std::string> scripts;
   bool verbose = false;
   std::string expr;
@@ -79,8 +81,15 @@ void AddCheck(CLI::App& app, Options& options) {
   });
   CLI::App* rules = check->add_subcommand("rules", "rule files of either format");
   AddRuleFiles(*rules, options);
-  rules->callback(
-      [&options] { options.command = [&options] { return CheckRulesCommand(options.rules); }; });
+  rules->add_flag("--lint-fatal", options.check.lint_fatal, "warnings count as errors");
+  rules->add_option(
+      "--url", options.check.url,
+      "a Prometheus whose metrics the rules are about (default: what tierwatch exports)");
+  rules->add_option("--interval", options.check.interval,
+                    "of all samples, for ranges that are too short");
+  rules->callback([&options] {
+    options.command = [&options] { return CheckRulesCommand(options.rules, options.check); };
+  });
 }
 
 void AddRules(CLI::App& app, Options& options) {

@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
-#include <cctype>
 #include <cstdio>
 #include <filesystem>
 
 #include "alerts/promql/promqltest.h"
 #include "alerts/rules/rule_export.h"
-#include "base/http_client.h"
 #include "exporter/app.h"
 #include "exporter/config.h"
 #include "exporter/metric_table.h"
 #include "exporter/process_signals.h"
+#include "exporter/prometheus_client.h"
 #include "exporter/query_text.h"
 
 namespace tierwatch {
@@ -29,11 +28,7 @@ std::optional<Config> ReadOrTell(const std::string& file) {
   return config;
 }
 
-std::string Describe(const std::vector<RuleGroup>& groups) {
-  std::size_t rules = 0;
-  for (const RuleGroup& group : groups) rules += group.rules.size();
-  return fmt::format("{} rules in {} groups", rules, groups.size());
-}
+}  // namespace
 
 std::optional<std::vector<RuleGroup>> ReadRulesOrTell(const RuleFiles& rules) {
   Diagnostics diagnostics;
@@ -45,33 +40,11 @@ std::optional<std::vector<RuleGroup>> ReadRulesOrTell(const RuleFiles& rules) {
   return std::nullopt;
 }
 
-std::string EncodeForm(std::string_view text) {
-  std::string out;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.') {
-      out += static_cast<char>(c);
-    } else {
-      out += fmt::format("%{:02X}", c);
-    }
-  }
-  return out;
+std::string DescribeRules(const std::vector<RuleGroup>& groups) {
+  std::size_t rules = 0;
+  for (const RuleGroup& group : groups) rules += group.rules.size();
+  return fmt::format("{} rules in {} groups", rules, groups.size());
 }
-
-Result<std::string> AskServer(const std::string& expr, const std::string& url) {
-  HttpRequest request;
-  request.method = "POST";
-  request.url = url + (url.ends_with("/") ? "" : "/") + "api/v1/query";
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  request.body = "query=" + EncodeForm(expr);
-  request.timeout = Millis(60'000);
-  const Result<HttpResponse> response = HttpClient({}).Send(request);
-  if (!response.ok()) return Error(response.error()).In(url);
-  Result<std::string> answer = FormatQueryAnswer(response->body);
-  if (answer.ok()) return answer;
-  return std::move(answer).error().In(fmt::format("{}: HTTP {}", url, response->status));
-}
-
-}  // namespace
 
 int RunCommand(const std::string& config_file, Logger& logger) {
   const ProcessSignals signals;
@@ -95,14 +68,7 @@ int CheckConfigCommand(const std::string& config_file) {
   const std::optional<Config> config = ReadOrTell(config_file);
   if (!config) return kWrong;
   fmt::print("{}: ok: {} targets, {}\n", config_file, config->targets.size(),
-             Describe(config->rules));
-  return kOk;
-}
-
-int CheckRulesCommand(const RuleFiles& rules) {
-  const auto groups = ReadRulesOrTell(rules);
-  if (!groups) return kWrong;
-  fmt::print("ok: {}\n", Describe(*groups));
+             DescribeRules(config->rules));
   return kOk;
 }
 
@@ -137,7 +103,11 @@ int TestPromqlCommand(const std::vector<std::string>& files, bool verbose) {
 }
 
 int QueryCommand(const std::string& expr, const std::string& url) {
-  const Result<std::string> answer = AskServer(expr, url);
+  Result<std::string> answer = PrometheusClient(url).Query(expr);
+  if (answer.ok()) {
+    answer = FormatQueryAnswer(*answer);
+    if (!answer.ok()) answer = std::move(answer).error().In(url + ": HTTP 200");
+  }
   if (!answer.ok()) {
     fmt::print(stderr, "tierwatch: {}\n", answer.error().message);
     return kWrong;

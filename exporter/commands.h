@@ -2,9 +2,11 @@
 // asked about is wrong, 2 it could not be done.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "alerts/rules/rule.h"
 #include "base/log.h"
 
 namespace tierwatch {
@@ -19,7 +21,10 @@ struct RuleFiles {
   std::vector<std::string>
       signals;  // none: the signals.yml beside each rule file, where there is one
 };
-int CheckRulesCommand(const RuleFiles& rules);
+/// The rules of the files; nothing after telling on stderr what is wrong with them.
+std::optional<std::vector<RuleGroup>> ReadRulesOrTell(const RuleFiles& rules);
+/// "5 rules in 2 groups".
+std::string DescribeRules(const std::vector<RuleGroup>& groups);
 /// Prints the rules as one Prometheus rule file.
 int ExportRulesCommand(const RuleFiles& rules);
 

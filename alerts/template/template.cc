@@ -10,6 +10,7 @@
 #include "alerts/template/template_ast.h"
 #include "alerts/template/template_functions.h"
 #include "alerts/template/template_input.h"
+#include "alerts/template/template_labels.h"
 #include "alerts/template/template_parser.h"
 
 namespace tierwatch {
@@ -362,6 +363,10 @@ Parsed<Template> Template::Compile(std::string_view text) {
   compiled.program_ =
       std::make_shared<const tmpl::Program>(std::move(std::get<tmpl::Program>(program)));
   return compiled;
+}
+
+std::vector<LabelUse> Template::LabelsShown() const {
+  return program_ ? tmpl::LabelsShown(*program_) : std::vector<LabelUse>();
 }
 
 Result<std::string> Template::Expand(const TemplateData& data, const TemplateQuery& query) const {

@@ -32,6 +32,12 @@ struct TemplateData {
 /// keeps, its value; besides that, the time or other series.
 enum class TemplateInput { kLabels, kValue, kMoment };
 
+/// A label of the alert's series that a template shows, at which byte of it.
+struct LabelUse {
+  std::string name;
+  std::size_t offset = 0;
+};
+
 /// A sample that the template function `query` found.
 struct TemplateSample {
   Labels labels;
@@ -56,6 +62,8 @@ class Template {
 
   const std::string& text() const { return text_; }
   TemplateInput input() const { return input_; }
+  /// The labels that it shows without having asked whether they are there.
+  std::vector<LabelUse> LabelsShown() const;
 
  private:
   std::string text_;

@@ -1,9 +1,10 @@
 // Rule and signal files from outside: whatever the bytes, rules or findings; templates expand
-// within their bounds.
+// within their bounds, and whatever was read can be checked.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "alerts/rules/rule_check.h"
 #include "alerts/rules/rule_export.h"
 #include "alerts/rules/rule_file.h"
 
@@ -24,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   (void)ExportPrometheus(groups);
+  RuleText places(std::map<std::string, std::string>{{"fuzz.yml", std::string(text)}});
+  (void)CheckRules(groups, {}, places);
   // The bytes as a bare template too: YAML is a narrow door.
   const Parsed<Template> compiled = Template::Compile(text);
   if (const auto* usable = std::get_if<Template>(&compiled)) (void)usable->Expand(alert, nullptr);

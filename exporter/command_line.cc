@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "build_info.inc"
+#include "exporter/backtest_command.h"
 #include "exporter/commands.h"
 #include "exporter/demo_command.h"
 #include "exporter/notify_commands.h"
@@ -31,6 +32,7 @@ struct Options {
   RuleFiles rules;
   RuleTestCommandOptions rule_tests;
   RulesCheckOptions check;
+  BacktestCommandOptions backtest;
   std::vector<std::string> scripts;
   bool verbose = false;
   std::string expr;
@@ -92,6 +94,23 @@ void AddCheck(CLI::App& app, Options& options) {
   });
 }
 
+void AddBacktest(CLI::App& rules, Options& options) {
+  CLI::App* backtest = rules.add_subcommand(
+      "backtest", "replay rules over a Prometheus's history: how often would they have paged?");
+  AddRuleFiles(*backtest, options);
+  backtest->add_option("--url", options.backtest.url, "the Prometheus")->required();
+  backtest
+      ->add_option("--from", options.backtest.from, "RFC 3339, Unix seconds, or so long ago: 6h")
+      ->required();
+  backtest->add_option("--to", options.backtest.to, "likewise, or now")->capture_default_str();
+  backtest->add_option("--chunk", options.backtest.chunk, "how much time to ask for at once")
+      ->capture_default_str();
+  backtest->add_flag("--json", options.backtest.json, "print JSON");
+  backtest->callback([&options] {
+    options.command = [&options] { return BacktestCommand(options.rules, options.backtest); };
+  });
+}
+
 void AddRules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "work with rule files")->require_subcommand(1);
   CLI::App* convert =
@@ -99,6 +118,7 @@ void AddRules(CLI::App& app, Options& options) {
   AddRuleFiles(*convert, options);
   convert->callback(
       [&options] { options.command = [&options] { return ExportRulesCommand(options.rules); }; });
+  AddBacktest(*rules, options);
 }
 
 void AddQuery(CLI::App& app, Options& options) {

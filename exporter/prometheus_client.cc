@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 namespace tierwatch {
@@ -13,6 +15,8 @@ namespace {
 
 constexpr Millis kTimeout{120'000};
 constexpr std::size_t kMaxAnswerBytes = 64u << 20;
+constexpr TimestampMs kLookback = 300'000;
+constexpr TimestampMs kPresenceStep = 15'000;
 
 std::string EncodeForm(std::string_view text) {
   std::string out;
@@ -143,6 +147,33 @@ class MatrixReader final : public nlohmann::json_sax<nlohmann::json> {
   std::optional<Error> error_;
 };
 
+/// Puts staleness markers where a series was no longer there although its last sample was not old
+/// yet. `presence` has a point at each step from `from` at which the series was there.
+void MarkEnds(promql::Matrix& matrix, const promql::Matrix& presence, TimestampMs from) {
+  std::unordered_map<Labels, const promql::SeriesPoints*, LabelsHash> present;
+  for (const promql::SeriesPoints& series : presence) present.emplace(series.labels, &series);
+  for (promql::SeriesPoints& series : matrix) {
+    const auto found = present.find(series.labels);
+    const auto is_there = [&](TimestampMs time) {
+      return found != present.end() &&
+             std::binary_search(found->second->points.begin(), found->second->points.end(),
+                                std::pair(time, 0.0),
+                                [](const auto& a, const auto& b) { return a.first < b.first; });
+    };
+    std::vector<std::pair<TimestampMs, double>> marked;
+    for (std::size_t i = 0; i < series.points.size(); ++i) {
+      marked.push_back(series.points[i]);
+      const TimestampMs time = series.points[i].first;
+      TimestampMs end = time + kLookback;
+      if (i + 1 < series.points.size()) end = std::min(end, series.points[i + 1].first);
+      TimestampMs step = time - (time - from) % kPresenceStep + kPresenceStep;
+      while (step < end && is_there(step)) step += kPresenceStep;
+      if (step < end) marked.emplace_back(step, series::StaleMarker());
+    }
+    series.points = std::move(marked);
+  }
+}
+
 }  // namespace
 
 PrometheusClient::PrometheusClient(std::string url) : url_(std::move(url)), http_(Limited()) {
@@ -182,17 +213,30 @@ Result<std::vector<std::string>> PrometheusClient::MetricNames() {
   return names;
 }
 
+Result<promql::Matrix> PrometheusClient::AskMatrix(std::string_view path, std::string form) {
+  Result<std::string> body = Ask(path, std::move(form));
+  if (!body.ok()) return std::move(body).error();
+  Result<promql::Matrix> matrix = ReadMatrixAnswer(*body);
+  if (!matrix.ok()) return std::move(matrix).error().In(url_);
+  return matrix;
+}
+
 Result<promql::Matrix> PrometheusClient::Samples(std::string_view selector, TimestampMs from,
                                                  TimestampMs to) {
+  if (to - from > 10'000 * kPresenceStep)  // a range query has 11,000 steps at most
+    return Error{fmt::format("{} ms are too much to ask for at once", to - from), Reason::kLimit};
   const std::string expr = fmt::format("{}[{}ms]", selector, to - from);
-  Result<std::string> body =
-      Ask("query", fmt::format("query={}&time={}", EncodeForm(expr), Seconds(to)));
-  if (!body.ok()) return std::move(body).error().In(selector);
-  Result<promql::Matrix> matrix = ReadMatrixAnswer(*body);
-  if (!matrix.ok()) return std::move(matrix).error().In(url_).In(selector);
+  Result<promql::Matrix> matrix =
+      AskMatrix("query", fmt::format("query={}&time={}", EncodeForm(expr), Seconds(to)));
+  if (!matrix.ok()) return std::move(matrix).error().In(selector);
+  const Result<promql::Matrix> presence = AskMatrix(
+      "query_range", fmt::format("query={}&start={}&end={}&step={}", EncodeForm(selector),
+                                 Seconds(from), Seconds(to + kLookback), Seconds(kPresenceStep)));
+  if (!presence.ok()) return Error(presence.error()).In(selector);
   // Before 3.0 a window held its left edge too.
   for (promql::SeriesPoints& series : *matrix)
     std::erase_if(series.points, [&](const auto& point) { return point.first <= from; });
+  MarkEnds(*matrix, *presence, from);
   return matrix;
 }
 

@@ -24,11 +24,13 @@ class PrometheusClient {
   /// The names of all metrics of the server.
   Result<std::vector<std::string>> MetricNames();
   /// The samples, oldest first, of the series of `selector` with from < time <= to. Native
-  /// histograms are refused: JSON holds them without their schema.
+  /// histograms are refused: JSON holds them without their schema. JSON doesn't tell staleness
+  /// markers either: a second query finds them out, up to 15 s late; they may be younger than `to`.
   Result<promql::Matrix> Samples(std::string_view selector, TimestampMs from, TimestampMs to);
 
  private:
   Result<std::string> Ask(std::string_view path, std::string form);
+  Result<promql::Matrix> AskMatrix(std::string_view path, std::string form);
 
   std::string url_;
   HttpClient http_;

@@ -46,8 +46,10 @@ class RuleReader {
   }
 
  private:
+  /// What every rule of a group has in common is told once.
   void Report(const Location& where, std::string message) {
-    diagnostics_.Add(where, std::move(message));
+    if (reported_.emplace(where.ToString(), message).second)
+      diagnostics_.Add(where, std::move(message));
   }
   void ReportIn(const YamlNode& scalar, const TextError& error, std::string_view prefix = "") {
     Report(PlaceInScalar(source_, scalar, error.offset), std::string(prefix) + error.message);
@@ -80,6 +82,7 @@ class RuleReader {
     group.limit =
         static_cast<int>(std::clamp<std::int64_t>(map.Int("limit").value_or(0), 0, 1'000'000'000));
     const YamlNode* group_labels = map.Get("labels");
+    (void)ReadLabels({group_labels}, Rule::Kind::kRecording);  // a group may have no rules
     for (const YamlNode& rule : Items(map.Get("rules")))
       group.rules.push_back(ReadRule(rule, group_labels));
     return group;
@@ -310,6 +313,7 @@ class RuleReader {
   const RuleDefaults& defaults_;
   Diagnostics& diagnostics_;
   std::set<std::string> group_names_;
+  std::set<std::pair<std::string, std::string>> reported_;
 };
 
 }  // namespace

@@ -9,6 +9,17 @@
 namespace tierwatch {
 namespace {
 
+std::string FormEncoded(std::string_view text) {
+  std::string encoded;
+  for (const char c : text)
+    encoded += std::isalnum(static_cast<unsigned char>(c)) != 0
+                   ? std::string(1, c)
+                   : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return encoded;
+}
+
+std::string Seconds(TimestampMs time) { return fmt::format("{}.{:03}", time / 1000, time % 1000); }
+
 // Sums of thousands of floats are taken in another order or precision.
 constexpr double kTolerance = 1e-9;
 
@@ -33,6 +44,23 @@ std::string InNewNames(std::string text) {
 }
 
 }  // namespace
+
+Answer Ask(const PrometheusServer& server, const Question& question) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = server.url() + "/api/v1/" + (question.IsRange() ? "query_range" : "query");
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = "query=" + FormEncoded(question.text);
+  if (question.IsRange()) {
+    request.body += fmt::format("&start={}&end={}&step={}", Seconds(question.start),
+                                Seconds(question.end), Seconds(question.step.count()));
+  } else {
+    request.body += "&time=" + Seconds(question.start);
+  }
+  const Result<HttpResponse> response = HttpClient(HttpOptions()).Send(request);
+  if (!response.ok()) return {"no answer: " + response.error().message, {}, {}, {}};
+  return ParseAnswer(response->body);
+}
 
 bool IsRangeVector(const Derivation& part) {
   constexpr std::string_view kSymbols[] = {"matrix", "rising", "subquery", "native_window",

@@ -4,17 +4,19 @@
 #include "alerts/promql/promql.h"
 #include "alerts/series/store.h"
 #include "tests/live/promql_differential/answer.h"
-#include "tests/live/promql_differential/prometheus_server.h"
+#include "tests/support/prometheus/prometheus_server.h"
 #include "tests/support/promql/grammar.h"
 
 namespace tierwatch {
+
+Answer Ask(const PrometheusServer& server, const Question& question);
 
 class Engines {
  public:
   /// Starts the server and writes the data set to both.
   explicit Engines(int rounds);
 
-  Answer Theirs(const Question& question) { return server_.Ask(question); }
+  Answer Theirs(const Question& question) { return Ask(server_, question); }
   /// Functions may have their old names.
   Answer Ours(const Question& question) const;
 

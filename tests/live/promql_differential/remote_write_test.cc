@@ -4,7 +4,7 @@
 #include <set>
 
 #include "alerts/series/store.h"
-#include "tests/live/promql_differential/prometheus_server.h"
+#include "tests/live/promql_differential/engines.h"
 #include "tests/support/promql/samples.h"
 
 namespace tierwatch {
@@ -28,7 +28,7 @@ TEST(RemoteWriteTest, PrometheusHasWhatTheStoreHas) {
     question.start = question.end = kSamplesStart + kRounds * kSamplesInterval.count();
     const auto expr = promql::Parse(question.text);
     ASSERT_TRUE(expr.ok());
-    const Answer theirs = server.Ask(question);
+    const Answer theirs = Ask(server, question);
     EXPECT_FALSE(theirs.series.empty()) << theirs.ToString();
     // Bounds of buckets are correctly rounded here; theirs are products of rounded ones.
     const Answer ours = ToAnswer(engine.Instant(*expr, store, question.start));

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "alerts/series/sample.h"
 #include "base/http_client.h"
-#include "tests/live/promql_differential/answer.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -15,12 +15,13 @@ class PrometheusServer {
   /// Whether this machine has one.
   static bool Exists();
 
-  /// Starts it; a server that doesn't come up fails the test.
-  PrometheusServer();
+  /// Starts it, with rules or without; a server that doesn't come up fails the test.
+  explicit PrometheusServer(const std::string& rule_file = "");
+
+  std::string url() const;
 
   /// Samples in the order of time. A refusal fails the test.
   void Write(std::span<const series::Sample> samples);
-  Answer Ask(const Question& question);
 
  private:
   void WriteOnce(std::span<const series::Sample> samples);

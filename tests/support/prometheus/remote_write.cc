@@ -1,4 +1,4 @@
-#include "tests/live/promql_differential/remote_write.h"
+#include "tests/support/prometheus/remote_write.h"
 
 #include <algorithm>
 #include <bit>

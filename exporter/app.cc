@@ -13,6 +13,7 @@
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
 #include "exporter/overview.h"
+#include "exporter/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 #include "exporter/self_metrics.h"
@@ -37,6 +38,7 @@ struct App::Parts {
   void AddTargets();
   void AddSelf();
   std::vector<TargetStatus> Targets() const;
+  std::vector<Endpoint> Endpoints();
   WebSource MakeWebSource();
   OverviewSource MakeOverviewSource() const;
   bool Ready() const;
@@ -62,7 +64,8 @@ struct App::Parts {
                                [this](const BatchPtr& batch) { judge.Append(batch); }};
   // At worst a thread for each target: however many hang, they hold up no other.
   Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
-  std::stop_source stopping;  // ends what is asked of us
+  std::stop_source stopping;                  // ends what is asked of us
+  std::unique_ptr<RemoteWrite> remote_write;  // null where it is off
   std::unique_ptr<HttpServer> server;
   std::optional<Heartbeat> heartbeat;  // ends first: it asks all others
 };
@@ -106,6 +109,17 @@ std::vector<TargetStatus> App::Parts::Targets() const {
   std::vector<TargetStatus> all;
   for (const auto& runner : runners) all.push_back(runner->status());
   return all;
+}
+
+std::vector<Endpoint> App::Parts::Endpoints() {
+  std::vector<Endpoint> endpoints = MakeEndpoints(MakeWebSource());
+  if (!config.remote_write) return endpoints;
+  remote_write = std::make_unique<RemoteWrite>(judge.store(), config.retention, clock, *registry);
+  endpoints.push_back(
+      {"/api/v1/write",
+       [this](const ServerRequest& request) { return remote_write->Answer(request); },
+       {"POST"}});
+  return endpoints;
 }
 
 WebSource App::Parts::MakeWebSource() {
@@ -172,7 +186,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();
-  auto server = HttpServer::Start(parts->config.web, MakeEndpoints(parts->MakeWebSource()), logger);
+  auto server = HttpServer::Start(parts->config.web, parts->Endpoints(), logger);
   if (!server.ok()) return std::move(server).error();
   parts->server = *std::move(server);
   parts->scheduler.Start();

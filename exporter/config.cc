@@ -98,6 +98,10 @@ void ReadWeb(const YamlNode& node, Config& config, Diagnostics& diagnostics) {
   } else {
     config.web.max_connections = static_cast<int>(connections);
   }
+  if (const YamlNode* remote_write = map.Get("remote_write")) {
+    YamlMap keys(*remote_write, "remote_write", diagnostics);
+    config.remote_write = keys.Bool("enabled").value_or(false);
+  }
   RefuseUnbuilt(map, "config_file", "put a proxy with TLS in front of tierwatch");
   if (const YamlNode* probe = map.Get("probe")) {
     YamlMap keys(*probe, "probe", diagnostics);

@@ -37,6 +37,7 @@ struct Config {
   NotifyConfig alerting;
 
   HttpServerOptions web;
+  bool remote_write = false;  // POST /api/v1/write is answered
 };
 
 /// Reads a configuration; `file` names it in findings and anchors relative paths. Nothing where

@@ -69,6 +69,7 @@ class Judge {
   /// owed can be kept.
   std::string Ailment() const;
   const series::Store& store() const { return store_; }
+  series::Store& store() { return store_; }
   const promql::Engine& engine() const { return engine_; }
 
  private:

@@ -8,6 +8,7 @@
 #include "alerts/rules/evaluator.h"
 #include "collectors/collector.h"
 #include "exporter/judge.h"
+#include "exporter/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
 #include "exporter/snapshot_keeper.h"
@@ -64,6 +65,7 @@ std::vector<MetricRow> AllMetrics() {
   add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
   add("self", HeartbeatMetrics());
+  add("self", RemoteWriteMetrics());
   return rows;
 }
 

@@ -146,6 +146,27 @@ class FamilySeries {
   Symbol name_, sum_ = kNoText, count_ = kNoText, bound_ = kNoText;
 };
 
+template <class AnySample>
+Shape TakeAnyValues(std::span<const AnySample> samples, std::vector<double>& values) {
+  Hasher hasher;
+  for (const AnySample& sample : samples) {
+    hasher.Add(sample.labels.size(), IsPlain(sample) ? 2 : 3);
+    for (const auto& label : sample.labels) {
+      hasher.Add(std::string_view(label.name));
+      hasher.Add(std::string_view(label.value));
+    }
+    values.push_back(sample.value);
+  }
+  return hasher.shape();
+}
+
+template <class AnySample>
+LabelSets SetsOf(std::span<const AnySample> samples, Symbols& symbols) {
+  LabelSets sets;
+  for (const AnySample& sample : samples) sets.Add(Interned(symbols, sample.labels));
+  return sets;
+}
+
 }  // namespace
 
 void LabelSets::Add(LabelPairs labels) {
@@ -171,16 +192,11 @@ Shape TakeValues(const Batch& batch, std::vector<double>& values) {
 }
 
 Shape TakeValues(std::span<const Sample> samples, std::vector<double>& values) {
-  Hasher hasher;
-  for (const Sample& sample : samples) {
-    hasher.Add(sample.labels.size(), IsPlain(sample) ? 2 : 3);
-    for (const Label& label : sample.labels) {
-      hasher.Add(label.name);
-      hasher.Add(label.value);
-    }
-    values.push_back(sample.value);
-  }
-  return hasher.shape();
+  return TakeAnyValues(samples, values);
+}
+
+Shape TakeValues(std::span<const SampleView> samples, std::vector<double>& values) {
+  return TakeAnyValues(samples, values);
 }
 
 LabelSets SeriesOf(const Batch& batch, const Labels& self_labels, Symbols& symbols) {
@@ -196,9 +212,11 @@ LabelSets SeriesOf(const Batch& batch, const Labels& self_labels, Symbols& symbo
 }
 
 LabelSets SeriesOf(std::span<const Sample> samples, Symbols& symbols) {
-  LabelSets sets;
-  for (const Sample& sample : samples) sets.Add(Interned(symbols, sample.labels));
-  return sets;
+  return SetsOf(samples, symbols);
+}
+
+LabelSets SeriesOf(std::span<const SampleView> samples, Symbols& symbols) {
+  return SetsOf(samples, symbols);
 }
 
 }  // namespace tierwatch::series

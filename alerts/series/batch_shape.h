@@ -24,7 +24,8 @@ struct Shape {
 };
 
 /// A float without a start time: what a row of a block can hold.
-inline bool IsPlain(const Sample& sample) {
+template <class AnySample>
+bool IsPlain(const AnySample& sample) {
   return sample.histogram == nullptr && sample.start_time == 0;
 }
 
@@ -33,6 +34,7 @@ inline bool IsPlain(const Sample& sample) {
 /// one.
 Shape TakeValues(const Batch& batch, std::vector<double>& values);
 Shape TakeValues(std::span<const Sample> samples, std::vector<double>& values);
+Shape TakeValues(std::span<const SampleView> samples, std::vector<double>& values);
 
 /// Label sets, one behind the other. May hold one more than once.
 class LabelSets {
@@ -53,5 +55,6 @@ class LabelSets {
 /// target's, and that over one of `self_labels`.
 LabelSets SeriesOf(const Batch& batch, const Labels& self_labels, Symbols& symbols);
 LabelSets SeriesOf(std::span<const Sample> samples, Symbols& symbols);
+LabelSets SeriesOf(std::span<const SampleView> samples, Symbols& symbols);
 
 }  // namespace tierwatch::series

@@ -131,12 +131,12 @@ void Block::Commit(std::uint64_t commit) {
   filling_->count.store(row + 1, std::memory_order_release);
 }
 
-std::optional<TimestampMs> Block::Newest(std::uint32_t column) const {
+std::optional<Newest> Block::Newest(std::uint32_t column) const {
   const BlockLayoutPtr layout = this->layout();
   for (auto chunk = layout->tail.rbegin(); chunk != layout->tail.rend(); ++chunk) {
     for (std::uint32_t row = (*chunk)->count.load(std::memory_order_acquire); row-- > 0;) {
       if (column < (*chunk)->stride && !IsGap((*chunk)->cells(row)[column]))
-        return (*chunk)->rows[row].time;
+        return series::Newest{(*chunk)->rows[row].time, (*chunk)->cells(row)[column]};
     }
   }
   std::array<double, kMaxRun> values;
@@ -147,7 +147,7 @@ std::optional<TimestampMs> Block::Newest(std::uint32_t column) const {
     (*chunk)->Times(times);
     std::size_t row = (*chunk)->rows();
     while (IsGap(values[row - 1])) --row;
-    return times[row - 1];
+    return series::Newest{times[row - 1], values[row - 1]};
   }
   return std::nullopt;
 }

@@ -101,8 +101,8 @@ class Block {
   /// Takes over what a snapshot kept.
   void Restore(std::vector<SealedChunkPtr> sealed, std::span<const SeriesId> ids);
 
-  /// The time of the column's newest sample; nothing where it has none.
-  std::optional<TimestampMs> Newest(std::uint32_t column) const;
+  /// The column's newest sample; nothing where it has none.
+  std::optional<series::Newest> Newest(std::uint32_t column) const;
   /// The oldest row's time; nothing where there is no row.
   std::optional<TimestampMs> Oldest() const;
 

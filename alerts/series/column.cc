@@ -106,9 +106,11 @@ std::size_t Column::size() const {
   return times_.size() - first_;
 }
 
-TimestampMs Column::newest() const {
+std::optional<Newest> Column::Newest() const {
   const std::lock_guard lock(mutex_);
-  return times_.empty() ? std::numeric_limits<TimestampMs>::min() : times_.back();
+  if (times_.empty()) return std::nullopt;
+  return series::Newest{times_.back(), values_.back(),
+                        histograms_.empty() ? nullptr : histograms_.back()};
 }
 
 TimestampMs Column::oldest() const {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "alerts/series/sample.h"
@@ -41,7 +42,7 @@ class Column {
   bool CloseIfEmpty();
 
   std::size_t size() const;
-  TimestampMs newest() const;  // the least time where it is empty
+  std::optional<series::Newest> Newest() const;
   TimestampMs oldest() const;  // the greatest time where it is empty
   std::size_t bytes() const;
 

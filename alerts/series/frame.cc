@@ -28,13 +28,26 @@ std::uint64_t HashOf(LabelPairs labels) {
   return hash;
 }
 
-std::vector<LabelPair> Interned(Symbols& symbols, const Labels& labels) {
+namespace {
+
+template <class AnyLabels>
+std::vector<LabelPair> InternedPairs(Symbols& symbols, const AnyLabels& labels) {
   std::vector<LabelPair> pairs;
   pairs.reserve(labels.size());
-  for (const Label& label : labels)
+  for (const auto& label : labels)
     pairs.push_back({symbols.Intern(label.name), symbols.Intern(label.value)});
   std::sort(pairs.begin(), pairs.end());
   return pairs;
+}
+
+}  // namespace
+
+std::vector<LabelPair> Interned(Symbols& symbols, const Labels& labels) {
+  return InternedPairs(symbols, labels);
+}
+
+std::vector<LabelPair> Interned(Symbols& symbols, std::span<const LabelView> labels) {
+  return InternedPairs(symbols, labels);
 }
 
 Labels Spelled(const Symbols& symbols, LabelPairs labels) {

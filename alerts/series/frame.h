@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "alerts/series/sample.h"
 #include "alerts/series/symbols.h"
 #include "base/labels.h"
 
@@ -36,6 +37,7 @@ inline Symbol ValueOf(LabelPairs labels, Symbol name) {
 void SetValue(std::vector<LabelPair>& labels, Symbol name, Symbol value);
 std::uint64_t HashOf(LabelPairs labels);
 std::vector<LabelPair> Interned(Symbols& symbols, const Labels& labels);
+std::vector<LabelPair> Interned(Symbols& symbols, std::span<const LabelView> labels);
 Labels Spelled(const Symbols& symbols, LabelPairs labels);
 
 /// A list of label sets. Immutable. Whoever works out something from a frame keeps it as long as

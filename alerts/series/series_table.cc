@@ -16,6 +16,18 @@ LabelPairs SeriesTable::labels(SeriesId id) const {
   return {slabs_[entry.begin / kSlabPairs].get() + entry.begin % kSlabPairs, entry.size};
 }
 
+std::optional<Newest> SeriesTable::NewestOf(SeriesId id) const {
+  if (!Has(id)) return std::nullopt;
+  const Home at = home(id);
+  std::optional<Newest> newest;
+  if (at.block != Home::kNone && blocks_[at.block]) newest = blocks_[at.block]->Newest(at.column);
+  if (const ColumnPtr own = column(id)) {
+    std::optional<Newest> loose = own->Newest();
+    if (loose && (!newest || newest->time < loose->time)) newest = std::move(loose);
+  }
+  return newest;
+}
+
 ColumnPtr SeriesTable::column(SeriesId id) const {
   const auto column = columns_.find(id);
   return column == columns_.end() ? nullptr : column->second;

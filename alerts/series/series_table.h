@@ -43,6 +43,8 @@ class SeriesTable {
   Home home(SeriesId id) const { return entries_[id].home; }
   /// Null where the series has no samples outside of its home.
   ColumnPtr column(SeriesId id) const;
+  /// The newest sample, wherever it is; nothing where there is none.
+  std::optional<Newest> NewestOf(SeriesId id) const;
   bool HasColumn(SeriesId id) const { return columns_.contains(id); }
   /// Null where the number is free.
   const std::shared_ptr<Block>& block(std::uint32_t number) const { return blocks_[number]; }

@@ -23,7 +23,7 @@ class Router {
     const Home home = table_.home(id);
     if (!IsLoose(position)) {
       if (home.block == Home::kNone) return false;
-      if (source_.blocks.contains(home.block) && TakeIfRoom(home, position)) return true;
+      if (source_.blocks.contains(home.block) && TakeIfRoom(id, position)) return true;
     }
     ColumnPtr column = table_.column(id);
     return column != nullptr && TakeLoose(id, std::move(column), position);
@@ -36,15 +36,16 @@ class Router {
     const bool fresh = id == kNoSeries, loose = IsLoose(position);
     if (fresh &&
         (table_.size() >= request_.max_series || labels.size() > SeriesTable::kMaxLabels)) {
-      ++refused_;
+      refused_.push_back({position, kNoSeries});
     } else if (loose || (!fresh && table_.home(id).block != Home::kNone)) {
       if (fresh) id = table_.Add(labels, Home());
       TakeLoose(id, table_.AddColumn(id), position);
     } else {
       const Home home = NextHome();
       if (!fresh) table_.SetHome(id, home);
-      source_.blocks[home.block]->AddColumn(fresh ? table_.Add(labels, home) : id);
-      Take(home, position);
+      if (fresh) id = table_.Add(labels, home);
+      source_.blocks[home.block]->AddColumn(id);
+      Take(id, position);
     }
   }
 
@@ -63,7 +64,7 @@ class Router {
     source_.routes = std::move(routes_);
     source_.loose = std::move(loose_);
     source_.ended_loose = std::move(ended_loose);
-    source_.refused = refused_;
+    source_.refused = std::move(refused_);
   }
 
  private:
@@ -78,7 +79,8 @@ class Router {
   }
 
   // The sample of the batch goes there, if not one before it did.
-  void Take(Home home, std::size_t position) {
+  void Take(SeriesId id, std::size_t position) {
+    const Home home = table_.home(id);
     Route& route = RouteOf(home.block);
     if (route.positions.size() <= home.column)
       route.positions.resize(home.column + 1u, Route::kNowhere);
@@ -86,25 +88,27 @@ class Router {
       route.positions[home.column] = static_cast<std::uint32_t>(position);
       ++route.samples;
     } else {
-      ++refused_;
+      refused_.push_back({position, id});
     }
   }
 
   // False: the block has a later row already, but the series no sample as late.
-  bool TakeIfRoom(Home home, std::size_t position) {
+  bool TakeIfRoom(SeriesId id, std::size_t position) {
+    const Home home = table_.home(id);
     const Block& block = *source_.blocks.at(home.block);
     if (block.last_time() < request_.time) {
-      Take(home, position);
+      Take(id, position);
       return true;
     }
-    const bool late = block.Newest(home.column) >= request_.time;
-    refused_ += late ? 1 : 0;
+    const std::optional<Newest> newest = block.Newest(home.column);
+    const bool late = newest && newest->time >= request_.time;
+    if (late) refused_.push_back({position, id});
     return late;
   }
 
   bool TakeLoose(SeriesId id, ColumnPtr column, std::size_t position) {
     const Home home = table_.home(id);
-    loose_.push_back({position, std::move(column),
+    loose_.push_back({position, id, std::move(column),
                       home.block == Home::kNone ? nullptr : table_.block(home.block), home.column});
     return true;
   }
@@ -156,7 +160,7 @@ class Router {
   std::vector<Route> routes_;
   std::unordered_map<std::uint32_t, std::size_t> route_of_;  // by the block's number
   std::vector<LooseRoute> loose_;
-  std::uint64_t refused_ = 0;
+  std::vector<NoRoute> refused_;
 };
 
 }  // namespace

@@ -27,9 +27,16 @@ struct Route {
   std::vector<std::uint32_t> ended;      // columns whose next row marks the end
 };
 
+/// A sample of the batch that goes nowhere.
+struct NoRoute {
+  std::size_t position = 0;
+  SeriesId series = kNoSeries;  // that has one of the same time or a later one; else over a limit
+};
+
 /// A sample of the batch that goes to a column of its own.
 struct LooseRoute {
   std::size_t position = 0;
+  SeriesId series = kNoSeries;
   ColumnPtr column;
   std::shared_ptr<const Block> home;  // where the series has samples as well, if any
   std::uint32_t home_column = 0;
@@ -47,8 +54,8 @@ struct Source {
   Shape shape;
   std::vector<Route> routes;
   std::vector<LooseRoute> loose;
-  std::vector<ColumnPtr> ended_loose;   // their end is marked with the next batch
-  std::uint64_t refused = 0;            // samples of the batch that go nowhere
+  std::vector<ColumnPtr> ended_loose;  // their end is marked with the next batch
+  std::vector<NoRoute> refused;
   std::uint32_t growing = Home::kNone;  // the block that takes new series
 };
 

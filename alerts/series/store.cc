@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "alerts/series/float_histogram.h"
+
 namespace tierwatch::series {
 namespace {
 
@@ -20,6 +22,12 @@ double Kept(double value) { return IsGap(value) ? OrdinaryNan() : value; }
 
 // Rows are packed with their times as doubles.
 bool IsPackable(TimestampMs time) { return time > -kMaxPackedTime && time < kMaxPackedTime; }
+
+bool HoldsSame(const Newest& newest, double value, const HistogramPtr& histogram) {
+  if (newest.histogram || histogram)
+    return newest.histogram && histogram && newest.histogram->Equals(*histogram);
+  return std::bit_cast<std::uint64_t>(newest.value) == std::bit_cast<std::uint64_t>(value);
+}
 
 void FillRow(const Route& route, std::span<const double> values, std::span<double> row) {
   const std::uint32_t* const positions = route.positions.data();
@@ -81,22 +89,64 @@ void Store::Append(std::string_view name, std::span<const Sample> samples) {
   const bool one_time = IsPackable(time) && std::ranges::all_of(samples, [&](const Sample& sample) {
                           return sample.time == time;
                         });
-  if (!one_time) return AppendLoose(samples);
+  if (one_time) {
+    AppendOfOneTime(name, samples);
+  } else {
+    AppendLoose(samples);
+  }
+}
+
+std::vector<RefusedSample> Store::Append(std::string_view name,
+                                         std::span<const SampleView> samples) {
+  return samples.empty() ? std::vector<RefusedSample>() : AppendOfOneTime(name, samples);
+}
+
+template <class AnySample>
+std::vector<RefusedSample> Store::AppendOfOneTime(std::string_view name,
+                                                  std::span<const AnySample> samples) {
+  const TimestampMs time = samples[0].time;
   const auto [source, lock] = Lock(std::string(kSamplesKey) + std::string(name));
   std::vector<double> values;
+  values.reserve(samples.size());
   const Shape shape = TakeValues(samples, values);
   std::ranges::transform(values, values.begin(), Kept);
   if (!source->shaped || shape != source->shape || time <= source->time) {
     const Gate::Pass pass = symbols_gate_.Enter();
     const LabelSets sets = SeriesOf(samples, *symbols_);
     std::vector<bool> loose;
-    for (const Sample& sample : samples) loose.push_back(!IsPlain(sample));
+    for (const AnySample& sample : samples) loose.push_back(!IsPlain(sample));
     SetRoutes(*source, {sets, std::move(loose), time, false, options_.max_series}, table_,
               table_mutex_);
     source->shape = shape;
     source->shaped = time > source->time;  // a late one doesn't go where the next ones will
   }
-  Write(*source, {time, values, samples});
+  std::vector<Extra> extras;
+  if (!source->loose.empty()) {
+    for (const AnySample& sample : samples)
+      extras.push_back({sample.time, &sample.histogram, sample.start_time});
+  }
+  const std::vector<NoRoute> refused = Write(*source, {time, values, extras});
+  return Reasons(refused, samples);
+}
+
+template <class AnySample>
+std::vector<RefusedSample> Store::Reasons(std::span<const NoRoute> refused,
+                                          std::span<const AnySample> samples) const {
+  std::vector<RefusedSample> reasons;
+  const std::shared_lock lock(table_mutex_);
+  for (const auto& [position, series] : refused) {
+    const AnySample& sample = samples[position];
+    const std::optional<Newest> newest =
+        series == kNoSeries ? std::nullopt : table_.NewestOf(series);
+    if (series == kNoSeries) {
+      reasons.push_back({position, Refusal::kSeriesLimit});
+    } else if (!newest || newest->time != sample.time) {
+      reasons.push_back({position, Refusal::kOutOfOrder});
+    } else if (!HoldsSame(*newest, Kept(sample.value), sample.histogram)) {
+      reasons.push_back({position, Refusal::kDuplicate});
+    }
+  }
+  return reasons;
 }
 
 // Samples of several times: each series has its own column, whoever writes.
@@ -112,23 +162,30 @@ void Store::AppendLoose(std::span<const Sample> samples) {
                options_.max_series},
               table_, table_mutex_);
   }
-  Write(passing, {samples[0].time, values, samples});
+  std::vector<Extra> extras;
+  for (const Sample& sample : samples)
+    extras.push_back({sample.time, &sample.histogram, sample.start_time});
+  Write(passing, {samples[0].time, values, extras});
 }
 
-// The number of samples that were kept.
-std::uint64_t Store::CommitLoose(const Source& source, const Values& values, std::uint64_t commit) {
+// The number of samples that were kept; those that weren't are added to `refused`.
+std::uint64_t Store::CommitLoose(const Source& source, const Values& values, std::uint64_t commit,
+                                 std::vector<NoRoute>& refused) {
   const HistogramPtr no_histogram;
   std::uint64_t kept = 0;
   for (const LooseRoute& route : source.loose) {
-    const Sample* const sample = values.samples.empty() ? nullptr : &values.samples[route.position];
-    const TimestampMs time = sample ? sample->time : values.time;
-    if (route.home && route.home->Newest(route.home_column) >= time) continue;
-    const Column::Taken taken = route.column->Append(time, values.values[route.position],
-                                                     sample ? sample->histogram : no_histogram,
-                                                     sample ? sample->start_time : 0, commit);
-    kept += taken == Column::Taken::kYes ? 1 : 0;
+    const Extra extra =
+        values.extras.empty() ? Extra{values.time, &no_histogram} : values.extras[route.position];
+    const std::optional<Newest> at_home =
+        route.home ? route.home->Newest(route.home_column) : std::nullopt;
+    if ((!at_home || at_home->time < extra.time) &&
+        route.column->Append(extra.time, values.values[route.position], *extra.histogram,
+                             extra.start_time, commit) == Column::Taken::kYes) {
+      ++kept;
+    } else {
+      refused.push_back({route.position, route.series});
+    }
   }
-  refused_ += source.loose.size() - kept;
   for (const ColumnPtr& column : source.ended_loose) {
     if (column->Append(values.time, StaleMarker(), no_histogram, 0, commit) ==
         Column::Taken::kYes) {
@@ -138,14 +195,17 @@ std::uint64_t Store::CommitLoose(const Source& source, const Values& values, std
   return kept;
 }
 
-void Store::Write(Source& source, const Values& values) {
+std::vector<NoRoute> Store::Write(Source& source, const Values& values) {
   std::vector<Block*> written;
   std::uint64_t kept = 0;
-  refused_ += source.refused;
+  std::vector<NoRoute> refused = source.refused;
   for (const Route& route : source.routes) {
     if (route.samples == 0 && route.ended.empty()) continue;
     if (values.time <= route.block->last_time()) {
-      refused_ += route.samples;
+      for (std::uint32_t column = 0; column < route.positions.size(); ++column) {
+        if (route.positions[column] != Route::kNowhere)
+          refused.push_back({route.positions[column], route.block->id(column)});
+      }
       continue;
     }
     const std::span<double> row = route.block->StartRow(values.time);
@@ -159,10 +219,11 @@ void Store::Write(Source& source, const Values& values) {
     const std::lock_guard lock(commit_mutex_);
     const std::uint64_t commit = committed_.load(std::memory_order_relaxed) + 1;
     for (Block* const block : written) block->Commit(commit);
-    kept += CommitLoose(source, values, commit);
+    kept += CommitLoose(source, values, commit, refused);
     committed_.store(commit, std::memory_order_release);
   }
   samples_ += kept;
+  refused_ += refused.size();
   source.time = std::max(source.time, values.time);
   source.ended_loose.clear();
   for (Route& route : source.routes) {
@@ -170,6 +231,7 @@ void Store::Write(Source& source, const Values& values) {
     route.block->Settle(route.samples == 0);
   }
   std::erase_if(source.routes, [](const Route& route) { return route.samples == 0; });
+  return refused;
 }
 
 void Store::ShiftTimes(Millis by) {

@@ -69,6 +69,9 @@ class Store final : public Queryable {
   /// the writer: samples of one time are taken like a batch, fastest where it is shaped like the
   /// source's last one. Stale markers are the caller's (StaleMarker()).
   void Append(std::string_view source, std::span<const Sample> samples);
+  /// Likewise samples of one time, within the year 287396; says which it didn't take and why. One
+  /// that the store has already, of the same value, is none of them.
+  std::vector<RefusedSample> Append(std::string_view source, std::span<const SampleView> samples);
   /// The target is gone: its series are marked stale, right after their last sample.
   void Forget(std::string_view collector, const Labels& target_labels);
 
@@ -102,18 +105,32 @@ class Store final : public Queryable {
   TimestampMs Newest() const;
 
  private:
-  /// Values of one time, and the samples that they are of where those aren't plain.
+  /// What a sample has besides its value.
+  struct Extra {
+    TimestampMs time = 0;
+    const HistogramPtr* histogram = nullptr;
+    TimestampMs start_time = 0;
+  };
+  /// Values of one time, and what else they have where that may be more.
   struct Values {
     TimestampMs time = 0;
     std::span<const double> values;
-    std::span<const Sample> samples{};
+    std::span<const Extra> extras{};
   };
 
   /// The source of a key, locked; made where there is none.
   std::pair<std::shared_ptr<Source>, std::unique_lock<std::mutex>> Lock(const std::string& key);
-  void Write(Source& source, const Values& values);
+  template <class AnySample>
+  std::vector<RefusedSample> AppendOfOneTime(std::string_view source,
+                                             std::span<const AnySample> samples);
+  template <class AnySample>
+  std::vector<RefusedSample> Reasons(std::span<const NoRoute> refused,
+                                     std::span<const AnySample> samples) const;
   void AppendLoose(std::span<const Sample> samples);
-  std::uint64_t CommitLoose(const Source& source, const Values& values, std::uint64_t commit);
+  /// What was not taken.
+  std::vector<NoRoute> Write(Source& source, const Values& values);
+  std::uint64_t CommitLoose(const Source& source, const Values& values, std::uint64_t commit,
+                            std::vector<NoRoute>& refused);
 
   void PutBlocks(const std::string& key, Source& source, SnapshotWriter& writer) const;
   void PutColumns(SnapshotWriter& writer) const;

@@ -132,7 +132,7 @@ void Store::RetireSources(TimestampMs now) {
   const auto silent = [&](const Source& source) { return source.time < now - kSilent; };
   for (const std::shared_ptr<Source>& source : Sources()) {
     const std::lock_guard lock(source->mutex);
-    if (!source->loose.empty() || source->refused > 0) source->shaped = false;
+    if (!source->loose.empty() || !source->refused.empty()) source->shaped = false;
     for (const auto& [number, block] : source->blocks) {
       if (silent(*source)) block->Settle(true);
     }

@@ -27,6 +27,7 @@ TEST(Config, AnEmptyOneIsAllDefaults) {
   EXPECT_EQ(config->evaluation_interval, Millis(15'000));
   EXPECT_EQ(config->retention, Millis(7'200'000));
   EXPECT_EQ(config->web.listen_address, "0.0.0.0:9917");
+  EXPECT_FALSE(config->remote_write);
   EXPECT_TRUE(config->targets.empty());
 }
 
@@ -47,7 +48,7 @@ global:
 storage: {path: ":memory:", retention: 30m, max_bytes: 1GiB}
 rule_files: ["rules/*.yml", rules/a.yml]
 alerting: {route: {receiver: x}, receivers: [{name: x}]}
-web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}}
+web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}, remote_write: {enabled: true}}
 )",
                                  dir.path() + "/tw.yml", resources, diagnostics);
   ASSERT_TRUE(config) << diagnostics.ToString();
@@ -61,6 +62,7 @@ web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false
   EXPECT_EQ(config->rules[1].rules.at(0).name, "b");
   EXPECT_EQ(config->alerting.receivers.size(), 1u);
   EXPECT_EQ(config->web.max_connections, 32);
+  EXPECT_TRUE(config->remote_write);
 }
 
 TEST(Config, EntriesBecomeTargetsWithTheirLabelsAndRhythm) {
@@ -97,6 +99,8 @@ TEST(Config, EachFindingHasItsPlace) {
       {"web: {config_file: web.yml}", "config_file is not supported yet"},
       {"web: {probe: {enabled: true}}", "/probe is not supported yet"},
       {"web: {listen_address: '9917'}", "tw.yml:1:7: a listen address is host:port or :port"},
+      {"web: {remote_write: true}", "remote_write"},
+      {"web: {remote_write: {enable: true}}", "unknown key"},
       {"web: {max_connections: 1}", "max_connections must be 2 to 4096"},
       {"rule_files: [nowhere/rules.yml]", "tw.yml:1:1: there is no file nowhere/rules.yml"},
       {"collectors: {nonsense: []}", "unknown key"},

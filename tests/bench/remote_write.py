@@ -31,13 +31,36 @@ def field(number, content):
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def snappy(data):
-    """Snappy's format with literals alone: no library is needed, and both sides have the same work."""
-    pieces = [varint(len(data))]
-    for at in range(0, len(data), 60000):
-        piece = data[at:at + 60000]
-        pieces.append(bytes([61 << 2]) + struct.pack("<H", len(piece) - 1) + piece)
-    return b"".join(pieces)
+SAMPLE = 18  # bytes of a sample as the field of its series
+
+
+def literal(data):
+    return bytes([61 << 2]) + struct.pack("<H", len(data) - 1) + data
+
+
+def delta(before, labels):
+    """The labels of a series as Snappy's copies from the series before it, where that is as long, and literals."""
+    if len(before) != len(labels):
+        return literal(labels)
+    distance = struct.pack("<H", len(record(labels, b"\0" * SAMPLE)))
+    out, at, end = [], 0, len(labels)
+    while at < end:
+        same = at
+        while same < end and before[same] == labels[same]:
+            same += 1
+        for begin in range(at, same, 64):
+            out.append(bytes([min(64, same - begin) - 1 << 2 | 2]) + distance)
+        other = same
+        while other < end and before[other] != labels[other]:
+            other += 1
+        if other > same:
+            out.append(literal(labels[same:other]))
+        at = other
+    return b"".join(out)
+
+
+def record(labels, sample):
+    return field(1, labels + sample)
 
 
 def labels_of(target, i):
@@ -52,22 +75,24 @@ class Requests:
     def __init__(self, options):
         self.options = options
         self.labels = [labels_of(t, i) for t in range(options.targets) for i in range(options.series)]
+        self.deltas = [delta(b, l) for b, l in zip([b""] + self.labels, self.labels)]
 
     def round(self, number, start_ms):
         """Bodies of one round; targets are scraped one after the other within 15 s."""
-        bodies, request = [], []
+        bodies, request, size = [], [], 0
         for index, labels in enumerate(self.labels):
             target = index // self.options.series
             at = start_ms + number * 15000 + target * 15000 // self.options.targets
             value = float(index % 7 * number + index) if index % 2 else index * 0.25
-            sample = b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at)
-            request.append(field(1, labels + field(2, sample)))
+            sample = field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at))
+            whole = record(labels, sample)
+            size += len(whole)
+            head = whole[:len(whole) - len(labels) - SAMPLE]
+            request += [literal(head), self.deltas[index] if request else literal(labels), literal(sample)]
             # An odd size, so that requests cut other families each time.
-            if len(request) == self.options.request - number % 3:
-                bodies.append(snappy(b"".join(request)))
-                request = []
-        if request:
-            bodies.append(snappy(b"".join(request)))
+            if len(request) == 3 * (self.options.request - number % 3) or index == len(self.labels) - 1:
+                bodies.append(varint(size) + b"".join(request))
+                request, size = [], 0
         return bodies
 
 

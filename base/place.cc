@@ -62,6 +62,14 @@ TextError SplitPosition(std::string_view text, std::string_view message) {
   return {OffsetOf(text, line, column), std::string(rest)};
 }
 
+Location PlaceInText(std::string_view text, std::string file, std::size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  const std::size_t line =
+      before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+  return {std::move(file), static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+          static_cast<int>(before.size() - line) + 1};
+}
+
 Location PlaceInScalar(std::string_view source, const YamlNode& scalar, std::size_t offset) {
   const Location& start = scalar.where();
   if (start.line < 1 || start.column < 1) return start;

@@ -29,6 +29,9 @@ std::size_t OffsetOf(std::string_view text, int line, int column);
 /// is the start.
 TextError SplitPosition(std::string_view text, std::string_view message);
 
+/// The place of byte `offset` of a file's text.
+Location PlaceInText(std::string_view text, std::string file, std::size_t offset);
+
 /// The place in the file of byte `offset` of `scalar`'s text. `source` is the whole file: quotes,
 /// escapes, folded lines and block indentation are followed. Falls back to the scalar's own place
 /// (behind aliases, tags).

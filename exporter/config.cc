@@ -1,22 +1,16 @@
 #include "exporter/config.h"
 
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "base/http_client.h"
 
 namespace tierwatch {
 namespace {
-
-constexpr std::size_t kMaxFileBytes = 16u << 20;
 
 struct Defaults {
   Millis interval{15'000};
@@ -217,13 +211,7 @@ void ForEachFile(const std::vector<std::string>& files, Diagnostics& diagnostics
 
 std::vector<std::string> MatchingFiles(const std::filesystem::path& folder,
                                        const std::string& pattern) {
-  glob_t found{};
-  std::vector<std::string> files;
-  if (::glob((folder / pattern).c_str(), 0, nullptr, &found) == 0) {
-    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  }
-  ::globfree(&found);
-  return files;
+  return ExpandGlob((folder / pattern).string());
 }
 
 std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& rule_files) {
@@ -250,21 +238,6 @@ std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
     }
   });
   return groups;
-}
-
-Result<std::string> ReadTextFile(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return Error{"is a directory"};
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{std::strerror(errno)};
-  std::string text;
-  std::array<char, 1 << 14> piece;
-  while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
-    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxFileBytes) return Error{"larger than 16 MiB", Reason::kLimit};
-  }
-  if (file.bad()) return Error{"can't be read"};
-  return text;
 }
 
 std::optional<Config> ReadConfig(std::string_view text, const std::string& file,

@@ -11,6 +11,7 @@
 #include "alerts/notify/config.h"
 #include "alerts/rules/rule_file.h"
 #include "base/diagnostic.h"
+#include "base/text_file.h"
 #include "base/yaml.h"
 #include "collectors/collector.h"
 #include "exporter/http_server.h"
@@ -61,8 +62,5 @@ std::vector<std::string> MatchingFiles(const std::filesystem::path& folder,
 
 /// The files `signals.yml` beside the rule files, each once.
 std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& rule_files);
-
-/// The text of a file of at most 16 MiB, or why not.
-Result<std::string> ReadTextFile(const std::string& path);
 
 }  // namespace tierwatch

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "alerts/notify/heartbeat.h"
+#include "alerts/notify/inhibitor.h"
 #include "alerts/notify/route.h"
+#include "alerts/notify/time_interval.h"
 #include "alerts/receivers/integration.h"
 #include "base/yaml.h"
 
@@ -27,6 +29,8 @@ struct NotifyConfig {
   std::shared_ptr<const Route> route;
   std::vector<Receiver> receivers;
   std::optional<HeartbeatConfig> heartbeat;  // tierwatch's own
+  std::vector<InhibitRule> inhibit_rules;
+  TimeIntervals time_intervals;
 };
 
 /// Reads the section; every finding is added with its place. What Alertmanager knows and tierwatch

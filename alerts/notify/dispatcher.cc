@@ -49,7 +49,9 @@ bool AlertBefore(const Labels& a, const Labels& b) {
 }
 
 Dispatcher::Dispatcher(DispatcherParts parts)
-    : parts_(std::move(parts)), forget_told_at_(parts_.clock.Steady() + kForgetEvery) {
+    : parts_(std::move(parts)),
+      inhibitor_(parts_.config.inhibit_rules),
+      forget_told_at_(parts_.clock.Steady() + kForgetEvery) {
   for (const Receiver& receiver : parts_.config.receivers) receivers_[receiver.name] = &receiver;
 }
 
@@ -70,6 +72,7 @@ void Dispatcher::Restore(LedgerContents contents, Millis patience) {
   }
   std::set<std::string> living;
   for (const auto& [old_key, alert] : contents.alerts) {
+    inhibitor_.Put(alert);
     for (const Route* route : parts_.config.route->Match(alert.labels)) {
       Insert(*route, alert, false);
       living.insert(GroupOf(*route, alert).key);
@@ -99,6 +102,7 @@ void Dispatcher::Put(const std::vector<Alert>& alerts) {
   if (!parts_.config.route) return;
   for (const Alert& alert : alerts) {
     if (alert.state != AlertState::kFiring && alert.state != AlertState::kResolved) continue;
+    inhibitor_.Put(alert);
     for (const Route* route : parts_.config.route->Match(alert.labels)) Insert(*route, alert, true);
   }
 }
@@ -172,6 +176,7 @@ void Dispatcher::ResolveForgotten(SteadyTime now) {
       if (member.confirmed || member.alert.state != AlertState::kFiring) continue;
       member.alert.state = AlertState::kResolved;
       member.alert.resolved_at = Wall(now);
+      inhibitor_.Put(member.alert);
       parts_.ledger.PutAlert(group.key, member.alert);
     }
   }
@@ -219,6 +224,19 @@ void Dispatcher::TellReceiver(const Group& group, const std::vector<const Alert*
   for (const auto& integration : at->second->integrations) Tell(group, alerts, *integration);
 }
 
+bool Dispatcher::IsMutedNow(const Route& route) const {
+  const auto holds = [&](const std::string& name) {
+    const auto at = parts_.config.time_intervals.find(name);
+    return at != parts_.config.time_intervals.end() &&
+           std::any_of(at->second.begin(), at->second.end(),
+                       [now = parts_.clock.Now()](const TimeInterval& i) { return i.Holds(now); });
+  };
+  const std::vector<std::string>& mute = route.mute_time_intervals;
+  const std::vector<std::string>& active = route.active_time_intervals;
+  return std::any_of(mute.begin(), mute.end(), holds) ||
+         (!active.empty() && std::none_of(active.begin(), active.end(), holds));
+}
+
 void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alerts,
                       const Integration& integration) {
   const auto key = std::make_pair(integration.name(), group.key);
@@ -231,12 +249,14 @@ void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alert
   Told now_told{{}, {}, now, now};
   Notification notification;
   bool missed = false;
+  const bool muted_by_time = IsMutedNow(*group.route);
   for (const Alert* alert : alerts) {
     const std::uint64_t fingerprint = alert->labels.Fingerprint();
     const bool firing = alert->state == AlertState::kFiring;
     const bool known = told.firing.contains(fingerprint);
-    const bool muted = parts_.muted && parts_.muted(alert->labels);
-    // A silence holds back pages, never the word that what was paged has ended.
+    const bool muted = muted_by_time || inhibitor_.Mutes(alert->labels) ||
+                       (parts_.muted && parts_.muted(alert->labels));
+    // Muting holds back pages, never the word that what was paged has ended.
     if (muted && !known) continue;
     (firing ? now_told.firing : now_told.resolved).insert(fingerprint);
     if (muted && firing) continue;

@@ -97,6 +97,7 @@ class Dispatcher {
   void Flush(Group& group);
   void TellReceiver(const Group& group, const std::vector<const Alert*>& alerts,
                     const std::string& name);
+  bool IsMutedNow(const Route& route) const;
   void Tell(const Group& group, const std::vector<const Alert*>& alerts,
             const Integration& integration);
   void Remember(const std::pair<std::string, std::string>& key, Told told);
@@ -107,6 +108,7 @@ class Dispatcher {
   void Keep(const Group& group);
 
   const DispatcherParts parts_;
+  Inhibitor inhibitor_;
   std::map<std::string, const Receiver*> receivers_;
   std::map<GroupKey, Group> groups_;
   std::map<std::pair<std::string, std::string>, Told> told_;  // by integration and group key

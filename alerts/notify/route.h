@@ -23,6 +23,8 @@ struct Route {
   Millis fallback_after{300'000};  // for how long not
   AlertMatchers matchers;
   bool continue_matching = false;
+  std::vector<std::string> mute_time_intervals;    // tells nobody within any of them
+  std::vector<std::string> active_time_intervals;  // where there are some: tells only within one
   std::string key;  // `{}/{severity="critical"}`: the matchers from the root down
   std::vector<Route> routes;
 

@@ -57,7 +57,8 @@ HttpOptions ReadHttpConfig(const YamlNode& node, Diagnostics& diagnostics) {
   }
   if (const YamlNode* tls = map.Get("tls_config")) options.tls = ReadTlsOptions(*tls, diagnostics);
   options.proxy_url = map.String("proxy_url").value_or("");
-  if (!options.proxy_url.empty() && !ParseUrl(options.proxy_url).ok()) {
+  if (!options.proxy_url.empty() && !ParseUrl(options.proxy_url).ok() &&
+      !ParseUrl("http://" + options.proxy_url).ok()) {
     diagnostics.Add(map.Where("proxy_url"), "proxy_url: expected http://host:port");
   }
   map.Bool("enable_http2");  // webhooks are HTTP/1.1, in Alertmanager too

@@ -22,7 +22,7 @@ struct SendContext {
   std::string idempotency_key;  // the same for every attempt to tell one notification
   std::string state;  // what the group's last delivery to this integration gave; "" at first
   TimestampMs now = 0;
-  std::stop_token stop;  // ends the attempt within a moment
+  std::stop_token stop{};  // ends the attempt within a moment
 };
 
 /// What became of an attempt: delivered, to be tried again, or failed for good.

@@ -1,6 +1,7 @@
 // A notification: what one integration of one receiver is told about one group of alerts.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,15 @@ struct Notification {
   bool first = false;        // the receiver was told of none of these alerts before
   Millis fallback_after{0};  // owed for so long, another receiver is told too; 0 = never
 };
+
+/// Whether any of them fires: the notification's status.
+bool IsFiring(std::span<const Alert> alerts);
+/// The labels or annotations that all alerts have in common.
+Labels CommonOf(std::span<const Alert> alerts, Labels Alert::*part);
+/// Go's regexp.QuoteMeta, which Alertmanager sends a receiver's name through.
+std::string QuoteMeta(std::string_view text);
+/// SHA-256 of the group's key in hex: what tells PagerDuty, Opsgenie and mail which alerts belong
+/// together.
+std::string GroupHash(const Notification& notification);
 
 }  // namespace tierwatch

@@ -7,6 +7,7 @@
 
 #include "alerts/receivers/http_attempt.h"
 #include "alerts/receivers/http_config.h"
+#include "alerts/template/template_json.h"
 #include "base/duration.h"
 
 namespace tierwatch {
@@ -14,31 +15,7 @@ namespace {
 
 constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
 
-// Go's encoding/json: HTML's characters and the two line separators of JavaScript are escaped,
-// malformed UTF-8 is replaced.
-void AppendString(std::string& out, std::string_view text) {
-  const std::string valid = ToUtf8(text);
-  out += '"';
-  for (std::size_t i = 0; i < valid.size(); ++i) {
-    const char c = valid[i];
-    const std::string_view separator = std::string_view(valid).substr(i, 3);
-    if (separator == "\u2028" || separator == "\u2029") {
-      out += separator == "\u2028" ? "\\u2028" : "\\u2029";
-      i += 2;
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f') {
-      out += '\\';
-      out += c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '\b' ? 'b' : 'f';
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>' || c == '&') {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
+void AppendString(std::string& out, std::string_view text) { out += tmpl::JsonString(text); }
 
 void AppendKey(std::string& out, std::string_view key) {
   if (out.back() != '{') out += ',';
@@ -71,58 +48,14 @@ void AppendAlert(std::string& out, const Alert& alert) {
   out += '}';
 }
 
-// What all alerts have in common.
-Labels Common(std::span<const Alert> alerts, Labels Alert::*part) {
-  if (alerts.empty()) return {};
-  Labels common = alerts.front().*part;
-  for (const Alert& alert : alerts.subspan(1)) {
-    const Labels candidates = common;
-    for (const Label& label : candidates) {
-      if ((alert.*part).Get(label.name) != label.value) common.Remove(label.name);
-    }
-  }
-  return common;
-}
-
-// Go's regexp.QuoteMeta.
-std::string QuoteMeta(std::string_view text) {
-  std::string quoted;
-  for (const char c : text) {
-    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) quoted += '\\';
-    quoted += c;
-  }
-  return quoted;
-}
-
 }  // namespace
-
-std::string_view NotifyReasonName(NotifyReason reason) {
-  switch (reason) {
-    case NotifyReason::kFirst:
-      return "first notification";
-    case NotifyReason::kNewAlerts:
-      return "new alerts added";
-    case NotifyReason::kSomeResolved:
-      return "some alerts resolved";
-    case NotifyReason::kAllResolved:
-      return "all alerts resolved";
-    case NotifyReason::kRepeat:
-      return "repeat interval elapsed";
-    case NotifyReason::kNone:
-      break;
-  }
-  return "none";
-}
 
 std::string WebhookPayload(const Notification& notification, std::uint64_t max_alerts) {
   std::span<const Alert> alerts = notification.alerts;
   if (max_alerts > 0 && alerts.size() > max_alerts) alerts = alerts.first(max_alerts);
-  const bool firing = std::any_of(alerts.begin(), alerts.end(), [](const Alert& alert) {
-    return alert.state == AlertState::kFiring;
-  });
   std::string out = "{";
   AppendPair(out, "receiver", QuoteMeta(notification.receiver));
-  AppendPair(out, "status", firing ? "firing" : "resolved");
+  AppendPair(out, "status", IsFiring(alerts) ? "firing" : "resolved");
   AppendKey(out, "alerts");
   out += '[';
   for (const Alert& alert : alerts) {
@@ -132,8 +65,8 @@ std::string WebhookPayload(const Notification& notification, std::uint64_t max_a
   out += ']';
   AppendPair(out, "notification_reason", NotifyReasonName(notification.reason));
   AppendLabels(out, "groupLabels", notification.group_labels);
-  AppendLabels(out, "commonLabels", Common(alerts, &Alert::labels));
-  AppendLabels(out, "commonAnnotations", Common(alerts, &Alert::annotations));
+  AppendLabels(out, "commonLabels", CommonOf(alerts, &Alert::labels));
+  AppendLabels(out, "commonAnnotations", CommonOf(alerts, &Alert::annotations));
   AppendLabels(out, "routeLabels", Labels());
   AppendPair(out, "externalURL", notification.external_url);
   AppendPair(out, "version", "4");
@@ -144,6 +77,13 @@ std::string WebhookPayload(const Notification& notification, std::uint64_t max_a
 }
 
 namespace {
+
+struct WebhookConfig {
+  Secret url;                    // inline or from a file
+  std::uint64_t max_alerts = 0;  // 0 = all
+  Millis timeout{30'000};        // of one request
+  HttpOptions http;
+};
 
 void ReadWebhookUrl(YamlMap& map, WebhookConfig& config) {
   config.url = ReadSecret(map, "url");
@@ -182,7 +122,8 @@ class Webhook final : public Integration {
 
 }  // namespace
 
-WebhookConfig ReadWebhookConfig(YamlMap& map, const HttpOptions& global_http) {
+std::shared_ptr<Integration> ReadWebhook(YamlMap& map, Integration::Identity identity,
+                                         const GlobalConfig& global) {
   WebhookConfig config;
   ReadWebhookUrl(map, config);
   const std::int64_t max_alerts = map.Int("max_alerts").value_or(0);
@@ -193,12 +134,8 @@ WebhookConfig ReadWebhookConfig(YamlMap& map, const HttpOptions& global_http) {
       timeout && timeout->count() > 0) {
     config.timeout = *timeout;
   }
-  config.http = ReadHttpConfigOr(map, global_http);
+  config.http = ReadHttpConfigOr(map, global.http);
   Refuse(map, "payload");
-  return config;
-}
-
-std::shared_ptr<Integration> MakeWebhook(Integration::Identity identity, WebhookConfig config) {
   return std::make_shared<Webhook>(std::move(identity), std::move(config));
 }
 

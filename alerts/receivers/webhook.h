@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "alerts/receivers/global_config.h"
 #include "alerts/receivers/integration.h"
-#include "base/http_client.h"
 
 namespace tierwatch {
 
@@ -15,16 +15,8 @@ namespace tierwatch {
 /// `truncatedAlerts`.
 std::string WebhookPayload(const Notification& notification, std::uint64_t max_alerts = 0);
 
-struct WebhookConfig {
-  Secret url;                    // inline or from a file
-  std::uint64_t max_alerts = 0;  // 0 = all
-  Millis timeout{30'000};        // of one request
-  HttpOptions http;
-};
-
-/// Reads `webhook_configs`' keys but `send_resolved`.
-WebhookConfig ReadWebhookConfig(YamlMap& map, const HttpOptions& global_http);
-
-std::shared_ptr<Integration> MakeWebhook(Integration::Identity identity, WebhookConfig config);
+/// Reads the keys but `send_resolved`.
+std::shared_ptr<Integration> ReadWebhook(YamlMap& map, Integration::Identity identity,
+                                         const GlobalConfig& global);
 
 }  // namespace tierwatch

@@ -57,11 +57,13 @@ struct CivilTime {
   std::chrono::weekday weekday;
   int day_of_year = 0;
   int hour = 0, minute = 0, second = 0, millisecond = 0;
+  int offset_seconds = 0;
+  std::string zone;
 };
 
-CivilTime ToCivil(TimestampMs time) {
+CivilTime ToCivil(const Time& time) {
   using namespace std::chrono;
-  const sys_time<milliseconds> at{milliseconds(time)};
+  const sys_time<milliseconds> at{milliseconds(time.ms) + seconds(time.offset_seconds)};
   const sys_days day = floor<days>(at);
   const hh_mm_ss clock{at - day};
   const year_month_day date{day};
@@ -71,7 +73,9 @@ CivilTime ToCivil(TimestampMs time) {
           static_cast<int>(clock.hours().count()),
           static_cast<int>(clock.minutes().count()),
           static_cast<int>(clock.seconds().count()),
-          static_cast<int>(clock.subseconds().count())};
+          static_cast<int>(clock.subseconds().count()),
+          time.offset_seconds,
+          time.zone};
 }
 
 constexpr std::array<std::string_view, 12> kMonths = {
@@ -106,12 +110,24 @@ unsigned Month(const CivilTime& t) { return static_cast<unsigned>(t.date.month()
 unsigned Day(const CivilTime& t) { return static_cast<unsigned>(t.date.day()); }
 int Hour12(const CivilTime& t) { return t.hour % 12 == 0 ? 12 : t.hour % 12; }
 
+/// "+02:00": as many of hours, minutes and seconds as `parts` says.
+std::string Offset(const CivilTime& t, int parts, std::string_view separator) {
+  const int seconds = std::abs(t.offset_seconds);
+  std::string text = fmt::format("{}{:02}", t.offset_seconds < 0 ? '-' : '+', seconds / 3600);
+  if (parts > 1) text += fmt::format("{}{:02}", separator, seconds / 60 % 60);
+  if (parts > 2) text += fmt::format("{}{:02}", separator, seconds % 60);
+  return text;
+}
+std::string ZOr(const CivilTime& t, int parts, std::string_view separator) {
+  return t.offset_seconds == 0 ? "Z" : Offset(t, parts, separator);
+}
+
 constexpr LayoutElement kLayout[] = {
     {"January", [](const CivilTime& t) { return std::string(MonthName(t)); }},
     {"Jan", [](const CivilTime& t) { return std::string(MonthName(t).substr(0, 3)); }},
     {"Monday", [](const CivilTime& t) { return std::string(DayName(t)); }},
     {"Mon", [](const CivilTime& t) { return std::string(DayName(t).substr(0, 3)); }},
-    {"MST", [](const CivilTime&) { return std::string("UTC"); }},
+    {"MST", [](const CivilTime& t) { return t.zone; }},
     {"2006", [](const CivilTime& t) { return fmt::format("{:04}", Year(t)); }},
     {"002", [](const CivilTime& t) { return fmt::format("{:03}", t.day_of_year); }},
     {"01", [](const CivilTime& t) { return fmt::format("{:02}", Month(t)); }},
@@ -126,16 +142,16 @@ constexpr LayoutElement kLayout[] = {
     {"_2", [](const CivilTime& t) { return fmt::format("{:2}", Day(t)); }},
     {"PM", [](const CivilTime& t) { return std::string(t.hour >= 12 ? "PM" : "AM"); }},
     {"pm", [](const CivilTime& t) { return std::string(t.hour >= 12 ? "pm" : "am"); }},
-    {"-07:00:00", [](const CivilTime&) { return std::string("+00:00:00"); }},
-    {"-070000", [](const CivilTime&) { return std::string("+000000"); }},
-    {"-07:00", [](const CivilTime&) { return std::string("+00:00"); }},
-    {"-0700", [](const CivilTime&) { return std::string("+0000"); }},
-    {"-07", [](const CivilTime&) { return std::string("+00"); }},
-    {"Z07:00:00", [](const CivilTime&) { return std::string("Z"); }},
-    {"Z070000", [](const CivilTime&) { return std::string("Z"); }},
-    {"Z07:00", [](const CivilTime&) { return std::string("Z"); }},
-    {"Z0700", [](const CivilTime&) { return std::string("Z"); }},
-    {"Z07", [](const CivilTime&) { return std::string("Z"); }},
+    {"-07:00:00", [](const CivilTime& t) { return Offset(t, 3, ":"); }},
+    {"-070000", [](const CivilTime& t) { return Offset(t, 3, ""); }},
+    {"-07:00", [](const CivilTime& t) { return Offset(t, 2, ":"); }},
+    {"-0700", [](const CivilTime& t) { return Offset(t, 2, ""); }},
+    {"-07", [](const CivilTime& t) { return Offset(t, 1, ""); }},
+    {"Z07:00:00", [](const CivilTime& t) { return ZOr(t, 3, ":"); }},
+    {"Z070000", [](const CivilTime& t) { return ZOr(t, 3, ""); }},
+    {"Z07:00", [](const CivilTime& t) { return ZOr(t, 2, ":"); }},
+    {"Z0700", [](const CivilTime& t) { return ZOr(t, 2, ""); }},
+    {"Z07", [](const CivilTime& t) { return ZOr(t, 1, ""); }},
     {"1", [](const CivilTime& t) { return fmt::to_string(Month(t)); }},
     {"2", [](const CivilTime& t) { return fmt::to_string(Day(t)); }},
     {"3", [](const CivilTime& t) { return fmt::to_string(Hour12(t)); }},
@@ -186,11 +202,11 @@ std::string FormatDouble(double value, char verb, int precision) {
   return text;
 }
 
-std::string TimeText(TimestampMs time) {
+std::string TimeText(const Time& time) {
   return FormatTime(time, "2006-01-02 15:04:05.999999999 -0700 MST");
 }
 
-std::string FormatTime(TimestampMs time, std::string_view layout) {
+std::string FormatTime(const Time& time, std::string_view layout) {
   const CivilTime civil = ToCivil(time);
   std::string text;
   while (!layout.empty()) {

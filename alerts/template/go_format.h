@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
+#include "alerts/template/template_value.h"
 
 namespace tierwatch::tmpl {
 
@@ -14,10 +14,10 @@ namespace tierwatch::tmpl {
 /// read back the same. NaN, +Inf and -Inf are written so.
 std::string FormatDouble(double value, char verb, int precision);
 
-/// time.Time.String() in UTC: "2015-06-23 13:19:44.128 +0000 UTC".
-std::string TimeText(TimestampMs time);
-/// time.Time.Format(layout) in UTC: "2006-01-02T15:04:05Z07:00" and every other layout of Go's.
-std::string FormatTime(TimestampMs time, std::string_view layout);
+/// time.Time.String(): "2015-06-23 13:19:44.128 +0000 UTC".
+std::string TimeText(const Time& time);
+/// time.Time.Format(layout): "2006-01-02T15:04:05Z07:00" and every other layout of Go's.
+std::string FormatTime(const Time& time, std::string_view layout);
 /// time.Duration.String(): "1h2m3.5s", "1.5ms", "0s".
 std::string DurationText(std::int64_t nanoseconds);
 

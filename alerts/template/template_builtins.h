@@ -1,4 +1,5 @@
-// Go's own template functions and Prometheus's, as two tables: what FindFunction looks through.
+// Go's own template functions, Prometheus's and Alertmanager's, as tables: what FindFunction looks
+// through.
 #pragma once
 
 #include <span>
@@ -9,5 +10,7 @@ namespace tierwatch::tmpl {
 
 std::span<const Function> GoFunctions();
 std::span<const Function> PrometheusFunctions();
+/// Those that Prometheus has too are in its table.
+std::span<const Function> AlertmanagerFunctions();
 
 }  // namespace tierwatch::tmpl

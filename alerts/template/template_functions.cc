@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "alerts/template/go_format.h"
 #include "alerts/template/template_builtins.h"
 
@@ -29,21 +31,22 @@ std::string_view ParameterName(char parameter) {
 
 using std::chrono::floor;
 
-Result<Value> TimeMethod(TimestampMs ms, std::string_view name, const Arguments& arguments) {
+Result<Value> TimeMethod(const Time& time, std::string_view name, const Arguments& arguments) {
+  const TimestampMs ms = time.ms;
   if (name == "Format") {
     const auto* layout = arguments.empty() ? nullptr : arguments[0].As<std::string>();
     if (!layout) return Error{"Format expects a layout"};
-    return Value{FormatTime(ms, *layout)};
+    return Value{FormatTime(time, *layout)};
   }
   if (name == "Unix") return Value{std::int64_t{floor<std::chrono::seconds>(Millis(ms)).count()}};
   if (name == "UnixMilli") return Value{std::int64_t{ms}};
   if (name == "UnixNano") return Value{std::int64_t{ms * 1'000'000}};
-  if (name == "String") return Value{TimeText(ms)};
+  if (name == "String") return Value{TimeText(time)};
   if (name == "UTC") return Value{Time{ms}};
-  if (name == "Month") return Value{FormatTime(ms, "January")};
-  if (name == "Weekday") return Value{FormatTime(ms, "Monday")};
-  const auto number = [ms](std::string_view layout) {
-    return Value{std::int64_t{std::atoll(FormatTime(ms, layout).c_str())}};
+  if (name == "Month") return Value{FormatTime(time, "January")};
+  if (name == "Weekday") return Value{FormatTime(time, "Monday")};
+  const auto number = [&time](std::string_view layout) {
+    return Value{std::int64_t{std::atoll(FormatTime(time, layout).c_str())}};
   };
   if (name == "Year") return number("2006");
   if (name == "YearDay") return number("002");
@@ -68,6 +71,10 @@ constexpr std::string_view kTimeMethods[] = {"Format", "Unix",  "UnixMilli", "Un
 constexpr std::string_view kDurationMethods[] = {"Hours", "Minutes", "Seconds", "Milliseconds",
                                                  "String"};
 
+// Prometheus's functions that Alertmanager has too.
+constexpr std::string_view kShared[] = {"title",    "toUpper",      "toLower",         "match",
+                                        "safeHtml", "reReplaceAll", "humanizeDuration"};
+
 bool Has(std::span<const std::string_view> names, std::string_view name) {
   for (std::string_view candidate : names) {
     if (candidate == name) return true;
@@ -77,13 +84,16 @@ bool Has(std::span<const std::string_view> names, std::string_view name) {
 
 }  // namespace
 
-const Function* FindFunction(std::string_view name) {
-  for (const auto table : {GoFunctions(), PrometheusFunctions()}) {
-    for (const Function& function : table) {
-      if (function.name == name) return &function;
-    }
-  }
-  return nullptr;
+const Function* FindFunction(Dialect dialect, std::string_view name) {
+  const auto find = [name](std::span<const Function> table) -> const Function* {
+    const auto found = std::find_if(table.begin(), table.end(),
+                                    [name](const Function& f) { return f.name == name; });
+    return found == table.end() ? nullptr : &*found;
+  };
+  if (const Function* function = find(GoFunctions())) return function;
+  if (dialect == Dialect::kRules) return find(PrometheusFunctions());
+  if (const Function* function = find(AlertmanagerFunctions())) return function;
+  return Has(kShared, name) ? find(PrometheusFunctions()) : nullptr;
 }
 
 Result<Value> Call(const Function& function, const CallContext& context,
@@ -112,7 +122,7 @@ Result<Value> Call(const Function& function, const CallContext& context,
 std::optional<Result<Value>> CallMethod(const Value& receiver, std::string_view name,
                                         const Arguments& arguments) {
   if (const auto* time = receiver.As<Time>(); time && Has(kTimeMethods, name)) {
-    return TimeMethod(time->ms, name, arguments);
+    return TimeMethod(*time, name, arguments);
   }
   if (const auto* duration = receiver.As<Duration>(); duration && Has(kDurationMethods, name)) {
     return DurationMethod(duration->ns, name);

@@ -1,4 +1,4 @@
-// The functions that templates may call: Go's own and Prometheus's.
+// The functions that templates may call: Go's own, and Prometheus's or Alertmanager's.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,10 @@
 
 namespace tierwatch::tmpl {
 
+/// What functions are told besides their arguments; outlives the expansion.
 struct CallContext {
-  const TemplateData& data;
+  const std::string& external_url;
+  TimestampMs time = 0;
   const TemplateQuery& query;
 };
 
@@ -26,9 +28,9 @@ struct Function {
   Result<Value> (*call)(const CallContext&, const Arguments&);
 };
 
-/// nullptr where there is none of that name. `and` and `or` are here by name; they are evaluated by
-/// the caller, since they don't evaluate all their arguments.
-const Function* FindFunction(std::string_view name);
+/// nullptr where the dialect has none of that name. `and` and `or` are here by name; they are
+/// evaluated by the caller, since they don't evaluate all their arguments.
+const Function* FindFunction(Dialect dialect, std::string_view name);
 
 /// Checks the arguments against the parameters, then calls.
 Result<Value> Call(const Function& function, const CallContext& context,
@@ -38,5 +40,10 @@ Result<Value> Call(const Function& function, const CallContext& context,
 /// 90).Seconds` … Nothing where the type has no such method.
 std::optional<Result<Value>> CallMethod(const Value& receiver, std::string_view name,
                                         const Arguments& arguments);
+
+/// The methods of Alertmanager's data: `.Labels.SortedPairs`, `.Names`, `.Values`, `.Remove`;
+/// `.Alerts.Firing`, `.Alerts.Resolved`. Nothing where the value has no such method.
+std::optional<Result<Value>> CallNotificationMethod(const Value& receiver, std::string_view name,
+                                                    const Arguments& arguments);
 
 }  // namespace tierwatch::tmpl

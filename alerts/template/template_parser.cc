@@ -30,8 +30,10 @@ enum class End { kText, kEnd, kElse };
 /// loop looks at `error_`.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {
-    for (const auto& variable : kPreludeVariables) variables_.emplace_back(variable[0]);
+  Parser(std::string_view text, Dialect dialect) : text_(text), dialect_(dialect) {
+    if (dialect == Dialect::kRules) {
+      for (const auto& variable : kPreludeVariables) variables_.emplace_back(variable[0]);
+    }
     variables_.emplace_back("$");
   }
 
@@ -361,7 +363,8 @@ class Parser {
     const std::string_view word = text_.substr(start, at_ - start);
     if (word == "true" || word == "false") return Value{word == "true"};
     if (word == "nil") return Nil{};
-    if (FindFunction(word) == nullptr) Fail(start, fmt::format("function {:?} not defined", word));
+    if (FindFunction(dialect_, word) == nullptr)
+      Fail(start, fmt::format("function {:?} not defined", word));
     return FunctionName{std::string(word)};
   }
 
@@ -377,6 +380,7 @@ class Parser {
   }
 
   std::string_view text_;
+  const Dialect dialect_;
   std::size_t at_ = 0;
   std::size_t action_start_ = 0;
   int depth_ = 0;
@@ -388,6 +392,8 @@ class Parser {
 
 }  // namespace
 
-Parsed<Program> ParseTemplate(std::string_view text) { return Parser(text).Run(); }
+Parsed<Program> ParseTemplate(std::string_view text, Dialect dialect) {
+  return Parser(text, dialect).Run();
+}
 
 }  // namespace tierwatch::tmpl

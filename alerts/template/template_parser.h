@@ -15,8 +15,9 @@ inline constexpr std::string_view kPreludeVariables[][2] = {{"$labels", "Labels"
                                                             {"$externalURL", "ExternalURL"},
                                                             {"$value", "Value"}};
 
-/// Errors, at a byte of `text`: syntax, an undefined variable or function, nesting deeper than 100.
-/// Source of the grammar: Go's text/template/parse.
-Parsed<Program> ParseTemplate(std::string_view text);
+/// In the dialect of rules the prelude's variables exist. Errors, at a byte of `text`: syntax, an
+/// undefined variable or function, nesting deeper than 100. Source of the grammar: Go's
+/// text/template/parse.
+Parsed<Program> ParseTemplate(std::string_view text, Dialect dialect);
 
 }  // namespace tierwatch::tmpl

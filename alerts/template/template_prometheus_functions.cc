@@ -63,7 +63,7 @@ Result<Value> HumanizeTimestamp(const CallContext&, const Arguments& args) {
   if (!std::isfinite(*seconds)) return Value{FormatDouble(*seconds, 'g', 4)};
   const Result<Value> time = TimeOf(*seconds);
   if (!time.ok()) return time.error();
-  return Value{TimeText(time->As<Time>()->ms)};
+  return Value{TimeText(*time->As<Time>())};
 }
 
 Result<Value> ToDuration(const CallContext&, const Arguments& args) {
@@ -76,7 +76,7 @@ Result<Value> ToDuration(const CallContext&, const Arguments& args) {
 }
 
 Result<Value> Now(const CallContext& context, const Arguments&) {
-  return Value{static_cast<double>(context.data.time) / 1000.0};
+  return Value{static_cast<double>(context.time) / 1000.0};
 }
 
 Result<Value> ParseDuration_(const CallContext&, const Arguments& args) {
@@ -278,7 +278,7 @@ Result<Value> StripDomain(const CallContext&, const Arguments& args) {
 }
 
 Result<Value> PathPrefix(const CallContext& context, const Arguments&) {
-  const std::string& url = context.data.external_url;
+  const std::string& url = context.external_url;
   const std::size_t scheme = url.find("://");
   const std::size_t path = url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
   if (path == std::string::npos) return Value{std::string()};
@@ -286,7 +286,7 @@ Result<Value> PathPrefix(const CallContext& context, const Arguments&) {
 }
 
 Result<Value> ExternalUrl(const CallContext& context, const Arguments&) {
-  return Value{context.data.external_url};
+  return Value{context.external_url};
 }
 Result<Value> Same(const CallContext&, const Arguments& args) { return args[0]; }
 Result<Value> EscapeQuery(const CallContext&, const Arguments& args) {

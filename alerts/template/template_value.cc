@@ -92,7 +92,7 @@ std::string ToText(const Value& value) {
   if (const auto* i = value.As<std::int64_t>()) return std::to_string(*i);
   if (const auto* d = value.As<double>()) return FormatDouble(*d, 'g', -1);
   if (const auto* s = value.As<std::string>()) return *s;
-  if (const auto* time = value.As<Time>()) return TimeText(time->ms);
+  if (const auto* time = value.As<Time>()) return TimeText(*time);
   if (const auto* duration = value.As<Duration>()) return DurationText(duration->ns);
   if (const auto* list = value.AsList()) {
     std::string text = "[";

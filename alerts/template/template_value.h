@@ -28,9 +28,15 @@ struct Mapping {
   std::map<std::string, Value, std::less<>> entries;
 };
 
-/// A point in time, UTC.
+/// Which functions and data a template has: those of Prometheus's rules or of Alertmanager's
+/// notifications.
+enum class Dialect { kRules, kNotifications };
+
+/// A point in time, and the zone that it is shown in.
 struct Time {
   TimestampMs ms = 0;
+  std::int32_t offset_seconds = 0;  // east of UTC
+  std::string zone = "UTC";
 };
 /// A length of time in nanoseconds, as Go's time.Duration.
 struct Duration {

@@ -134,7 +134,7 @@ std::unique_ptr<AlertStore> Judge::OpenStates(const std::string& folder) {
 
 // From when on the windows of rules have no gap.
 TimestampMs Judge::SettledAt() const {
-  const TimestampMs now = timeline_.Now(), newest = store_.Newest();
+  const TimestampMs now = timeline_.Now(), newest = store_.NewestTime();
   return newest < now - kNoGap ? now : 0;
 }
 

@@ -207,6 +207,9 @@ std::shared_ptr<Block> Block::WithoutForgotten() const {
         copy->cells(row)[i] =
             kept[i] < chunk->stride ? chunk->cells(row)[kept[i]] : std::bit_cast<double>(kGapBits);
       }
+      // A row before the horizon may have had samples of the columns that are left out.
+      copy->rows[row].samples =
+          static_cast<std::uint32_t>(kept.size() - std::ranges::count_if(copy->cells(row), IsGap));
     }
     copy->count.store(count, std::memory_order_relaxed);
     fresh.tail.push_back(std::move(copy));

@@ -249,7 +249,7 @@ void Store::ShiftTimes(Millis by) {
   }
 }
 
-TimestampMs Store::Newest() const {
+TimestampMs Store::NewestTime() const {
   TimestampMs newest = 0;
   for (const std::shared_ptr<Source>& source : Sources()) {
     const std::lock_guard lock(source->mutex);

@@ -102,7 +102,7 @@ class Store final : public Queryable {
   std::vector<std::string> LabelValues(std::string_view name) const;
   StoreStats Stats() const;
   /// When the newest batch was sampled; 0 where there is none.
-  TimestampMs Newest() const;
+  TimestampMs NewestTime() const;
 
  private:
   /// What a sample has besides its value.

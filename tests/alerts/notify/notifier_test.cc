@@ -264,6 +264,7 @@ TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
   sink.Script(std::vector<SinkReply>(3, SinkReply{.status = 503}));
   NotifierOptions options;
   options.delivery.first_backoff = Millis{4'000};
+  options.delivery.threads_per_queue = 1;
   Pager pager(Webhook(sink.Url()), options);
   for (const char* name : {"A", "B", "C"}) pager.Put(name);
   ASSERT_TRUE(pager.WaitForOutcome(Outcome::kRetry, 3));
@@ -281,16 +282,21 @@ TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
     }
   }
   EXPECT_THAT(told, ElementsAre("A", "B", "C"));
-  EXPECT_THAT(requests.back().body, HasSubstr(R"("groupKey":"digest:{}")"));
+  EXPECT_TRUE(std::ranges::any_of(requests, [](const SinkRequest& request) {
+    return request.body.find(R"("groupKey":"digest:{}")") != std::string::npos;
+  })) << "those that were due at once";
 }
 
 TEST(NotifierTest, ALimitMakesADigestOfWhatIsMore) {
   HttpSink sink;
+  NotifierOptions options;
+  options.delivery.threads_per_queue = 1;  // requests come in the order of the queue
   Pager pager(
       "route: {receiver: r, group_by: [alertname], group_wait: 100ms}\n"
       "receivers: [{name: r, rate_limit: {notifications: 2, interval: 1h}, webhook_configs: [{url: "
       "\"" +
-      sink.Url() + "\"}]}]\n");
+          sink.Url() + "\"}]}]\n",
+      options);
   for (const char* name : {"A", "B", "C", "D"}) pager.Put(name);
   ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 2));
   pager.notifier().Stop();

@@ -13,6 +13,7 @@
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
 #include "exporter/overview.h"
+#include "exporter/reloader.h"
 #include "exporter/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
@@ -58,6 +59,9 @@ struct App::Parts {
   std::vector<std::unique_ptr<TargetRunner>> runners;
   std::atomic<bool> sampling = false;  // runners are complete
   Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
+  Reloader reloader{config,
+                    [this](std::vector<RuleGroup> rules) { judge.ReplaceRules(std::move(rules)); },
+                    clock, logger, *registry};
   std::atomic<TimestampMs> last_batch = clock.Now();
   std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
@@ -125,6 +129,7 @@ std::vector<Endpoint> App::Parts::Endpoints() {
 WebSource App::Parts::MakeWebSource() {
   return {[this] { return exposition.Current(); },
           [this] { return Ready(); },
+          [this] { return reloader.Reload(); },
           [this] { return RenderOverview(MakeOverviewSource()); },
           {.engine = judge.engine(),
            .store = judge.store(),
@@ -205,6 +210,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 App::~App() = default;
 int App::port() const { return parts_->server->port(); }
+Result<void> App::Reload() { return parts_->reloader.Reload(); }
 bool App::ready() const { return parts_->Ready(); }
 
 }  // namespace tierwatch

@@ -25,6 +25,8 @@ class App {
 
   /// The port that is listened on.
   int port() const;
+  /// Takes changed rule files: see Reloader.
+  Result<void> Reload();
   /// True once every target was sampled or had time to be.
   bool ready() const;
 

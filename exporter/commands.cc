@@ -57,9 +57,8 @@ int RunCommand(const std::string& config_file, Logger& logger) {
     return kWrong;
   }
   int signal = signals.Wait();
-  for (; signal == SIGHUP; signal = signals.Wait()) {
-    logger.Warn("reloading on SIGHUP is not supported yet; restart to apply a new configuration");
-  }
+  // What a reload finds is in the log.
+  for (; signal == SIGHUP; signal = signals.Wait()) static_cast<void>((*app)->Reload());
   logger.Info("stopping", {{"signal", SignalName(signal)}});
   return kOk;
 }

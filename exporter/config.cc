@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include "base/http_client.h"
@@ -15,6 +16,7 @@ namespace {
 struct Defaults {
   Millis interval{15'000};
   Millis timeout{10'000};
+  bool isolate_rule_files = false;  // a rule file with mistakes is left out, the others are taken
 };
 
 void RefuseUnbuilt(YamlMap& map, std::string_view key, std::string_view instead) {
@@ -62,6 +64,12 @@ void ReadGlobal(const YamlNode& node, Config& config, Defaults& defaults,
   config.external_labels = ReadLabels(map, "external_labels", {});
   config.self_labels = ReadLabels(map, "self_labels", {"service", "target", "collector"});
   config.external_url = map.String("external_url").value_or("");
+  const std::string isolation = map.String("rule_isolation").value_or("all");
+  if (isolation != "all" && isolation != "file") {
+    diagnostics.Add(map.Where("rule_isolation"),
+                    fmt::format("found {}, expected all or file", Quote(isolation)));
+  }
+  defaults.isolate_rule_files = isolation == "file";
   config.outage_counts = map.Bool("outage_counts").value_or(config.outage_counts);
   const Result<Url> url = ParseUrl(config.external_url);
   if (!config.external_url.empty() && !(url.ok() && url->scheme.starts_with("http"))) {
@@ -226,16 +234,19 @@ std::vector<std::string> NeighbouringSignals(const std::vector<std::string>& rul
 
 std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
                                      const std::vector<std::string>& signal_files,
-                                     const RuleDefaults& defaults, Diagnostics& diagnostics) {
+                                     const RuleDefaults& defaults, Diagnostics& diagnostics,
+                                     Diagnostics* left_out) {
   SignalTable signals;
   ForEachFile(signal_files, diagnostics, [&](const std::string& text, const std::string& file) {
     ReadSignals(text, file, signals, diagnostics);
   });
   std::vector<RuleGroup> groups;
   ForEachFile(rule_files, diagnostics, [&](const std::string& text, const std::string& file) {
-    for (RuleGroup& group : ReadRules(text, file, signals, defaults, diagnostics)) {
-      groups.push_back(std::move(group));
-    }
+    Diagnostics findings;
+    std::vector<RuleGroup> read = ReadRules(text, file, signals, defaults, findings);
+    for (const Diagnostic& finding : findings.list())
+      (left_out ? *left_out : diagnostics).Add(finding.where, finding.message);
+    if (findings.empty() || !left_out) std::ranges::move(read, std::back_inserter(groups));
   });
   return groups;
 }
@@ -245,6 +256,8 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
   const std::optional<YamlNode> root = YamlNode::Parse(text, file, diagnostics);
   if (!root) return std::nullopt;
   Config config;
+  config.file = file;
+  config.text = text;
   Defaults defaults;
   {
     YamlMap map(*root, "configuration", diagnostics);
@@ -260,7 +273,8 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     config.rules = ReadRuleFiles(ExpandGlobs(map, "rule_files", folder),
                                  ExpandGlobs(map, "signal_files", folder),
-                                 {.interval = config.evaluation_interval}, diagnostics);
+                                 {.interval = config.evaluation_interval}, diagnostics,
+                                 defaults.isolate_rule_files ? &config.left_out : nullptr);
   }
   if (!diagnostics.empty()) return std::nullopt;
   return config;

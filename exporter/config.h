@@ -22,6 +22,8 @@ namespace tierwatch {
 /// What a process needs to know; the demo makes one in memory. Not copyable: targets own their
 /// collectors.
 struct Config {
+  std::string file, text;  // whence it was read; "" where it was made
+
   Millis evaluation_interval{15'000};  // default of every rule group
   Labels external_labels;              // told with every alert
   std::string external_url;            // where people find this tierwatch
@@ -34,7 +36,8 @@ struct Config {
 
   std::vector<WatchedTarget> targets;
   std::vector<RuleGroup>
-      rules;  // of rule_files, whose globs are relative to the configuration file
+      rules;             // of rule_files, whose globs are relative to the configuration file
+  Diagnostics left_out;  // what is wrong with rule files that are left out
   NotifyConfig alerting;
 
   HttpServerOptions web;
@@ -51,10 +54,12 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
 std::optional<Config> ReadConfigFile(const std::string& path, CollectorResources& resources,
                                      Diagnostics& diagnostics);
 
-/// Reads rule files with the signals of `signal_files`; what can't be read is a finding.
+/// Reads rule files with the signals of `signal_files`; what can't be read is a finding. With
+/// `left_out` a rule file with findings gives no rules, and its findings go there.
 std::vector<RuleGroup> ReadRuleFiles(const std::vector<std::string>& rule_files,
                                      const std::vector<std::string>& signal_files,
-                                     const RuleDefaults& defaults, Diagnostics& diagnostics);
+                                     const RuleDefaults& defaults, Diagnostics& diagnostics,
+                                     Diagnostics* left_out = nullptr);
 
 /// The files that a pattern of `rule_files` names, relative to `folder`, sorted.
 std::vector<std::string> MatchingFiles(const std::filesystem::path& folder,

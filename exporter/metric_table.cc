@@ -8,6 +8,7 @@
 #include "alerts/rules/evaluator.h"
 #include "collectors/collector.h"
 #include "exporter/judge.h"
+#include "exporter/reloader.h"
 #include "exporter/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
@@ -62,6 +63,7 @@ std::vector<MetricRow> AllMetrics() {
   add("self", SelfMetrics());
   add("self", EvaluatorMetrics());
   add("self", JudgeMetrics());
+  add("self", ReloadMetrics());
   add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
   add("self", HeartbeatMetrics());

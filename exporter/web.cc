@@ -36,6 +36,15 @@ std::vector<Endpoint> MakeEndpoints(WebSource source) {
   routes.push_back({"/-/healthy",
                     [](const ServerRequest&) { return HttpReply::Of(200, kPlainText, "ok\n"); },
                     kPage, true});
+  routes.push_back({"/-/reload",
+                    [reload = source.reload](const ServerRequest&) {
+                      const Result<void> done = reload();
+                      return done.ok() ? HttpReply::Of(200, kPlainText, "reloaded\n")
+                                       : HttpReply::Of(500, kPlainText,
+                                                       "failed to reload, what ran runs on:\n" +
+                                                           done.error().message + "\n");
+                    },
+                    {"POST", "PUT"}});
   routes.push_back({"/-/ready",
                     [ready = source.ready](const ServerRequest&) {
                       return ready()

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "exporter/api/alertmanager.h"
 #include "exporter/api/api.h"
 #include "exporter/exposition.h"
@@ -17,12 +18,13 @@ namespace tierwatch {
 struct WebSource {
   std::function<std::shared_ptr<const Page>()> page;
   std::function<bool()> ready;
+  std::function<Result<void>()> reload;
   std::function<std::string()> overview;  // the page at "/"
   api::ApiSource api;
   Notifier& notifier;
 };
 
-/// /, /metrics, /-/healthy, /-/ready, /api/v1/….
+/// /, /metrics, /-/healthy, /-/ready, /-/reload, /api/v1/….
 std::vector<Endpoint> MakeEndpoints(WebSource source);
 
 }  // namespace tierwatch

@@ -107,6 +107,7 @@ class RuleEvaluator {
   ScheduledPtr MakeScheduled(RuleGroup group);
   std::optional<Turn> TakeTurn();
   void Enqueue(const ScheduledPtr& scheduled);
+  void Want(const ScheduledPtr& scheduled);
   void Run(const Turn& turn);
   void Finish(const Turn& turn);
   SteadyTime NextDue() const;

@@ -22,6 +22,13 @@ void RuleEvaluator::Enqueue(const ScheduledPtr& scheduled) {
   queue_.emplace(scheduled->Due(), scheduled);
 }
 
+// The group is due at once, or as soon as it is not busy any more.
+void RuleEvaluator::Want(const ScheduledPtr& scheduled) {
+  const bool queued = queue_.erase({scheduled->Due(), scheduled}) > 0;
+  scheduled->wanted = true;
+  if (queued) Enqueue(scheduled);
+}
+
 // The group that has been due for longest leaves the queue.
 std::optional<RuleEvaluator::Turn> RuleEvaluator::TakeTurn() {
   const TimestampMs now = parts_.clock.Now();
@@ -107,10 +114,7 @@ void RuleEvaluator::InputChanged(const std::set<std::string>& metrics) {
     const RuleReach& reach = scheduled->group.reach();
     const bool looks = std::any_of(metrics.begin(), metrics.end(),
                                    [&](const std::string& name) { return reach.Looks(name); });
-    if (!looks || scheduled->wanted) continue;
-    const bool queued = queue_.erase({scheduled->Due(), scheduled}) > 0;
-    scheduled->wanted = true;
-    if (queued) Enqueue(scheduled);
+    if (looks) Want(scheduled);
   }
   leader_.notify_one();
 }
@@ -118,11 +122,7 @@ void RuleEvaluator::InputChanged(const std::set<std::string>& metrics) {
 void RuleEvaluator::RunNow() {
   {
     const std::lock_guard lock(mutex_);
-    for (const ScheduledPtr& scheduled : groups_) {
-      const bool queued = queue_.erase({scheduled->Due(), scheduled}) > 0;
-      scheduled->wanted = true;
-      if (queued) Enqueue(scheduled);
-    }
+    for (const ScheduledPtr& scheduled : groups_) Want(scheduled);
   }
   RunDue();
 }
@@ -131,7 +131,6 @@ void RuleEvaluator::ShiftTime(Millis by, const std::function<void()>& set_clock)
   const Pause pause(*this);
   set_clock();
   const TimestampMs now = parts_.clock.Now();
-  std::vector<RuleChanges> changes;
   const std::lock_guard lock(mutex_);
   queue_.clear();
   for (const ScheduledPtr& scheduled : groups_) {

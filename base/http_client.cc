@@ -1,44 +1,23 @@
 #include "base/http_client.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <mutex>
 
-#include "base/duration.h"
+#include "base/transfer.h"
 
 namespace tierwatch {
 namespace {
 
+using transfer::Append;
+using transfer::Channel;
+using transfer::SList;
+using transfer::Trim;
+
 constexpr std::size_t kMaxHeaderBytes = 256u << 10;
 constexpr std::size_t kMaxIdle = 16;
 constexpr long kMaxRedirects = 5;
-
-struct FreeEasy {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct FreeMulti {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using SList = std::unique_ptr<curl_slist, FreeList>;
-
-void Append(SList& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) return;
-  (void)list.release();
-  list.reset(longer);
-}
-
-// One request at a time. The multi handle owns the connections that are kept alive, and can be
-// woken up by another thread, which an easy handle by itself can't.
-struct Channel {
-  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
-  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
-};
 
 // What one exchange receives; handed to libcurl's callbacks.
 struct Exchange {
@@ -55,13 +34,6 @@ std::string Lower(std::string_view text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
   }
   return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kWhiteSpace = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kWhiteSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kWhiteSpace) + 1 - first);
 }
 
 std::size_t OnBody(char* data, std::size_t, std::size_t size, void* user) {
@@ -137,82 +109,9 @@ SList HeaderList(const Headers& headers) {
   return list;
 }
 
-Reason ReasonOf(CURLcode code) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-      return Reason::kConnect;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-      return Reason::kTls;
-    case CURLE_OPERATION_TIMEDOUT:
-      return Reason::kTimeout;
-    case CURLE_FILESIZE_EXCEEDED:
-      return Reason::kLimit;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_WEIRD_SERVER_REPLY:
-      return Reason::kParse;
-    default:
-      return Reason::kOther;
-  }
-}
-
-Error Failure(CURL* easy, CURLcode code, const Exchange& exchange, const HttpOptions& options,
-              Millis timeout) {
-  if (exchange.over_limit || code == CURLE_FILESIZE_EXCEEDED) {
-    return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
-                 Reason::kLimit};
-  }
-  if (code == CURLE_OPERATION_TIMEDOUT) {
-    curl_off_t connected = 0;
-    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-    const bool connecting = connected == 0 && options.connect_timeout < timeout;
-    return Error{connecting
-                     ? "timed out connecting after " + FormatDuration(options.connect_timeout)
-                     : "timed out after " + FormatDuration(timeout),
-                 Reason::kTimeout};
-  }
-  const std::string_view detail = Trim(exchange.error);
-  return Error{std::string(detail.empty() ? curl_easy_strerror(code) : detail), ReasonOf(code)};
-}
-
-void SetTls(CURL* easy, const TlsOptions& tls) {
-  if (!tls.ca_file.empty()) {
-    // Only this authority is trusted, and the file is read at every new connection.
-    curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
-    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-  }
-  if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
-  if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.insecure_skip_verify ? 0L : 1L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.insecure_skip_verify ? 0L : 2L);
-}
-
-void SetLimits(CURL* easy, const HttpOptions& options, Millis timeout) {
-  const auto ms = [](Millis duration) {
-    return static_cast<long>(std::max(duration.count(), Millis::rep{1}));
-  };
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms(timeout));
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms(std::min(options.connect_timeout, timeout)));
+void SetLimits(CURL* easy, const HttpOptions& options) {
   curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
                    static_cast<curl_off_t>(options.max_response_bytes));
-  // Without this, a timeout during name resolution waits for the resolver to give up by itself.
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 10L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, options.follow_redirects ? 1L : 0L);
@@ -267,28 +166,6 @@ Result<void> SetCredentials(CURL* easy, const HttpOptions& options, const Url& u
   return {};
 }
 
-// Runs what the channel's easy handle was set up for until it ends; nothing where `stop` was
-// requested before.
-std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop) {
-  CURLM* multi = channel.multi.get();
-  if (curl_multi_add_handle(multi, channel.easy.get()) != CURLM_OK) return CURLE_FAILED_INIT;
-  std::optional<CURLcode> code;
-  {
-    const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
-    for (int running = 1; running > 0 && !stop.stop_requested();) {
-      if (curl_multi_perform(multi, &running) != CURLM_OK) break;
-      if (running > 0) curl_multi_poll(multi, nullptr, 0, 1'000, nullptr);
-    }
-  }
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) code = message->data.result;
-  }
-  curl_multi_remove_handle(multi, channel.easy.get());
-  if (!code && !stop.stop_requested()) return CURLE_FAILED_INIT;
-  return code;
-}
-
 std::string RemoteAddress(CURL* easy) {
   const char* ip = nullptr;
   long port = 0;
@@ -338,8 +215,10 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   if (!headers.ok()) return std::move(headers).error();
   if (Result<void> done = SetCredentials(easy, options, url); !done.ok())
     return std::move(done).error();
-  SetLimits(easy, options, request.timeout);
-  SetTls(easy, options.tls);
+  const transfer::Times times{options.connect_timeout, request.timeout};
+  transfer::SetTimes(easy, times);
+  SetLimits(easy, options);
+  transfer::SetTls(easy, options.tls);
   SetMethod(easy, request);
 
   // libcurl checks a certificate against the URL's host, so another name goes into the URL, and the
@@ -366,9 +245,13 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.error);
-  const std::optional<CURLcode> code = Perform(channel, request.stop);
+  const std::optional<CURLcode> code = transfer::Perform(channel, request.stop);
   if (!code) return Error{"cancelled", Reason::kOther};
-  if (*code != CURLE_OK) return Failure(easy, *code, exchange, options, request.timeout);
+  if (exchange.over_limit || *code == CURLE_FILESIZE_EXCEEDED) {
+    return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
+                 Reason::kLimit};
+  }
+  if (*code != CURLE_OK) return transfer::Failure(easy, *code, exchange.error, times);
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);
@@ -377,9 +260,6 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
 }
 
 HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>()) {
-  static const CURLcode kReady =
-      curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process, as libcurl asks for
-  (void)kReady;
   state_->options = std::move(options);
 }
 

@@ -21,7 +21,7 @@ set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/
 set(only_yaml-cpp/ "^base/yaml\\.cc$")
 set(only_spdlog/ "^base/log\\.cc$")
 set(only_absl/ "^base/time_zone\\.cc$")
-set(only_curl/ "^base/http_client\\.cc$")
+set(only_curl/ "^base/transfer\\.h$")
 set(only_sqlite3 "^base/database\\.cc$")
 set(only_hiredis/ "^collectors/client/")
 set(only_pqxx/ "^collectors/client/")

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "alerts/notify/route_config.h"
+#include "alerts/receivers/email.h"
 #include "alerts/receivers/http_config.h"
 #include "alerts/receivers/opsgenie.h"
 #include "alerts/receivers/pagerduty.h"
@@ -25,15 +26,16 @@ struct IntegrationKind {
 };
 constexpr IntegrationKind kIntegrations[] = {
     {"webhook_configs", "webhook", true, ReadWebhook},
+    {"email_configs", "email", false, ReadEmail},
     {"pagerduty_configs", "pagerduty", true, ReadPagerDuty},
     {"opsgenie_configs", "opsgenie", true, ReadOpsgenie},
     {"slack_configs", "slack", false, ReadSlack},
 };
 constexpr std::string_view kOtherIntegrations[] = {
-    "discord_configs",    "email_configs",   "incidentio_configs", "jira_configs",
-    "mattermost_configs", "msteams_configs", "msteamsv2_configs",  "pushover_configs",
-    "rocketchat_configs", "sns_configs",     "telegram_configs",   "victorops_configs",
-    "webex_configs",      "wechat_configs"};
+    "discord_configs", "incidentio_configs", "jira_configs",      "mattermost_configs",
+    "msteams_configs", "msteamsv2_configs",  "pushover_configs",  "rocketchat_configs",
+    "sns_configs",     "telegram_configs",   "victorops_configs", "webex_configs",
+    "wechat_configs"};
 
 // tierwatch's own: {notifications: 30, interval: 1m}.
 void ReadRateLimit(const YamlNode& node, Receiver& receiver, Diagnostics& diagnostics) {

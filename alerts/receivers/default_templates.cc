@@ -36,6 +36,22 @@ std::string_view DefaultTemplates() {
 {{ if .Alerts.Resolved }}Alerts Resolved:
 {{ template "__text_alert_list" .Alerts.Resolved }}{{ end }}{{ end }}
 {{ define "opsgenie.default.source" }}{{ template "__alertmanagerURL" . }}{{ end }}
+{{ define "email.default.subject" }}{{ template "__subject" . }}{{ end }}
+{{ define "__html_pairs" }}{{ range . }}<tr><td style="padding:1px 12px 1px 0;color:#666">{{ .Name }}</td><td>{{ .Value }}</td></tr>
+{{ end }}{{ end }}
+{{ define "__html_alert_list" }}{{ range . }}<table style="margin:0 0 16px;border-spacing:0">
+{{ template "__html_pairs" .Labels.SortedPairs }}{{ template "__html_pairs" .Annotations.SortedPairs }}</table>
+<p style="margin:0 0 16px"><a href="{{ .GeneratorURL }}">Source</a></p>
+{{ end }}{{ end }}
+{{ define "email.default.html" }}<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>{{ template "__subject" . }}</title></head>
+<body style="font:14px/1.5 sans-serif;color:#222;margin:16px">
+<h2 style="margin:0 0 16px;font-size:18px">{{ len .Alerts }} alert{{ if gt (len .Alerts) 1 }}s{{ end }} for {{ range .GroupLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}</h2>
+{{ if .Alerts.Firing }}<h3 style="color:#b00020">[{{ len .Alerts.Firing }}] Firing</h3>
+{{ template "__html_alert_list" .Alerts.Firing }}{{ end }}{{ if .Alerts.Resolved }}<h3 style="color:#1b7f3b">[{{ len .Alerts.Resolved }}] Resolved</h3>
+{{ template "__html_alert_list" .Alerts.Resolved }}{{ end }}<p><a href="{{ template "__alertmanagerURL" . }}">View in {{ template "__alertmanager" . }}</a></p>
+</body></html>
+{{ end }}
 )tmpl";
 }
 

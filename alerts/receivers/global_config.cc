@@ -9,37 +9,14 @@ namespace {
 
 // Of integrations that are refused where a receiver has them. By themselves these keys ask for
 // nothing, so a pasted file may keep them.
-constexpr std::string_view kOfOthers[] = {"jira_api_url",
-                                          "mattermost_webhook_url",
-                                          "mattermost_webhook_url_file",
-                                          "rocketchat_api_url",
-                                          "rocketchat_token",
-                                          "rocketchat_token_file",
-                                          "rocketchat_token_id",
-                                          "rocketchat_token_id_file",
-                                          "smtp_auth_identity",
-                                          "smtp_auth_password",
-                                          "smtp_auth_password_file",
-                                          "smtp_auth_secret",
-                                          "smtp_auth_secret_file",
-                                          "smtp_auth_username",
-                                          "smtp_from",
-                                          "smtp_hello",
-                                          "smtp_require_tls",
-                                          "smtp_smarthost",
-                                          "smtp_tls_config",
-                                          "smtp_force_implicit_tls",
-                                          "telegram_api_url",
-                                          "telegram_bot_token",
-                                          "telegram_bot_token_file",
-                                          "victorops_api_key",
-                                          "victorops_api_key_file",
-                                          "victorops_api_url",
-                                          "webex_api_url",
-                                          "wechat_api_corp_id",
-                                          "wechat_api_secret",
-                                          "wechat_api_secret_file",
-                                          "wechat_api_url"};
+constexpr std::string_view kOfOthers[] = {
+    "jira_api_url",           "mattermost_webhook_url",   "mattermost_webhook_url_file",
+    "rocketchat_api_url",     "rocketchat_token",         "rocketchat_token_file",
+    "rocketchat_token_id",    "rocketchat_token_id_file", "telegram_api_url",
+    "telegram_bot_token",     "telegram_bot_token_file",  "victorops_api_key",
+    "victorops_api_key_file", "victorops_api_url",        "webex_api_url",
+    "wechat_api_corp_id",     "wechat_api_secret",        "wechat_api_secret_file",
+    "wechat_api_url"};
 
 NotificationTemplate Compiled(std::string_view text, const GlobalConfig& global, YamlMap& map,
                               const Location& where, std::string_view key) {
@@ -68,6 +45,7 @@ void ReadGlobalConfig(const YamlNode& node, GlobalConfig& global, Diagnostics& d
   }
   global.opsgenie_api_key = ReadSecret(map, "opsgenie_api_key");
   global.opsgenie_api_url = ReadUrl(map, "opsgenie_api_url", global.opsgenie_api_url);
+  global.smtp = ReadSmtpConfig(map, "smtp_", {});
   for (const std::string_view key : kOfOthers) map.Get(key);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "alerts/receivers/smtp_config.h"
 #include "alerts/template/notification_template.h"
 #include "base/http_client.h"
 #include "base/yaml.h"
@@ -19,6 +20,7 @@ struct GlobalConfig {
   std::string slack_app_url = "https://slack.com/api/chat.postMessage";
   Secret opsgenie_api_key;
   std::string opsgenie_api_url = "https://api.opsgenie.com/";
+  SmtpConfig smtp;
   TemplateDefinitions templates;
 };
 

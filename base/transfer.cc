@@ -65,8 +65,8 @@ std::string_view Trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kWhiteSpace) + 1 - first);
 }
 
-// A transfer is ended from inside: taken out of its multi handle, one over SMTP would be completed as
-// if all of the mail had been sent.
+// A transfer is ended from inside: taken out of its multi handle, one over SMTP would be completed
+// as if all of the mail had been sent.
 std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop) {
   CURLM* multi = channel.multi.get();
   CURL* easy = channel.easy.get();

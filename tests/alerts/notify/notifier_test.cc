@@ -261,7 +261,9 @@ TEST(NotifierTest, WithoutADatabaseItGoesOnAndWritesLater) {
 
 TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
   HttpSink sink;
-  sink.Script(std::vector<SinkReply>(3, SinkReply{.status = 503}));
+  std::vector<SinkReply> replies(3, SinkReply{.status = 503});
+  replies.push_back({.delay = Millis{500}});  // while one is told, the others wait for each other
+  sink.Script(std::move(replies));
   NotifierOptions options;
   options.delivery.first_backoff = Millis{4'000};
   options.delivery.threads_per_queue = 1;

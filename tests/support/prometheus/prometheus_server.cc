@@ -11,23 +11,24 @@
 namespace tierwatch {
 namespace {
 
-std::string Configuration(const std::string& rule_file) {
-  if (rule_file.empty()) return "global: {}\n";
-  return fmt::format("rule_files: [\"{}\"]\n", rule_file);
+std::string Configuration(const std::string& rule_files, const std::string& global) {
+  const std::string rules = rule_files.empty() ? "" : '"' + rule_files + '"';
+  return fmt::format("global: {}\nrule_files: [{}]\n", global, rules);
 }
 
 }  // namespace
 
 bool PrometheusServer::Exists() { return std::filesystem::exists("/usr/bin/prometheus"); }
 
-PrometheusServer::PrometheusServer(const std::string& rule_file)
-    : process_(
-          {"prometheus", "--config.file=" + dir_.Write("prometheus.yml", Configuration(rule_file)),
-           "--storage.tsdb.path=" + dir_.path() + "/data", "--storage.tsdb.retention.time=100y",
-           fmt::format("--web.listen-address=127.0.0.1:{}", port_),
-           // 5m without its left edge, which 3.0 no longer looks at (#13904).
-           "--query.lookback-delta=299999ms", "--web.enable-remote-write-receiver",
-           "--enable-feature=native-histograms,promql-at-modifier,promql-negative-offset"}) {
+PrometheusServer::PrometheusServer(const std::string& rule_files, const std::string& global)
+    : process_({"prometheus",
+                "--config.file=" + dir_.Write("prometheus.yml", Configuration(rule_files, global)),
+                "--storage.tsdb.path=" + dir_.path() + "/data",
+                "--storage.tsdb.retention.time=100y",
+                fmt::format("--web.listen-address=127.0.0.1:{}", port_),
+                // 5m without its left edge, which 3.0 no longer looks at (#13904).
+                "--query.lookback-delta=299999ms", "--web.enable-remote-write-receiver",
+                "--enable-feature=native-histograms,promql-at-modifier,promql-negative-offset"}) {
   const bool ready = WaitUntil([this] {
     HttpRequest request;
     request.url = url() + "/-/ready";
@@ -44,22 +45,10 @@ void PrometheusServer::Write(std::span<const series::Sample> samples) {
     std::set<Labels> seen;
     std::size_t count = 0;
     while (count < samples.size() && seen.insert(samples[count].labels).second) ++count;
-    WriteOnce(samples.first(count));
+    const std::string refusal = PostRemoteWrite(url(), samples.first(count));
+    ASSERT_EQ(refusal, "") << process_.Output();
     samples = samples.subspan(count);
   }
-}
-
-void PrometheusServer::WriteOnce(std::span<const series::Sample> samples) {
-  HttpRequest request;
-  request.method = "POST";
-  request.url = url() + "/api/v1/write";
-  request.headers = {{"Content-Type", "application/x-protobuf"},
-                     {"Content-Encoding", "snappy"},
-                     {"X-Prometheus-Remote-Write-Version", "0.1.0"}};
-  request.body = EncodeRemoteWrite(samples);
-  const Result<HttpResponse> response = client_.Send(request);
-  ASSERT_TRUE(response.ok()) << response.error().message;
-  ASSERT_EQ(response->status / 100, 2) << response->body << process_.Output();
 }
 
 }  // namespace tierwatch

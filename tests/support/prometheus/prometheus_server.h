@@ -15,8 +15,9 @@ class PrometheusServer {
   /// Whether this machine has one.
   static bool Exists();
 
-  /// Starts it, with rules or without; a server that doesn't come up fails the test.
-  explicit PrometheusServer(const std::string& rule_file = "");
+  /// Starts it, with rules (a path, or a pattern of paths) or without, and `global` of its
+  /// configuration in YAML; a server that doesn't come up fails the test.
+  explicit PrometheusServer(const std::string& rule_files = "", const std::string& global = "{}");
 
   std::string url() const;
 
@@ -24,8 +25,6 @@ class PrometheusServer {
   void Write(std::span<const series::Sample> samples);
 
  private:
-  void WriteOnce(std::span<const series::Sample> samples);
-
   const TempDir dir_;
   const int port_ = FreePort();
   Process process_;

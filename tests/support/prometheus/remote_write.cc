@@ -1,11 +1,14 @@
 #include "tests/support/prometheus/remote_write.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <vector>
 
 #include "alerts/series/float_histogram.h"
+#include "base/http_client.h"
 
 namespace tierwatch {
 namespace {
@@ -121,6 +124,19 @@ std::string EncodeRemoteWrite(std::span<const series::Sample> samples) {
     request.Bytes(1, series.bytes());
   }
   return Snappy(request.bytes());
+}
+
+std::string PostRemoteWrite(const std::string& url, std::span<const series::Sample> samples) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = url + "/api/v1/write";
+  request.headers = {{"Content-Type", "application/x-protobuf"},
+                     {"Content-Encoding", "snappy"},
+                     {"X-Prometheus-Remote-Write-Version", "0.1.0"}};
+  request.body = EncodeRemoteWrite(samples);
+  const Result<HttpResponse> response = HttpClient({}).Send(request);
+  if (!response.ok()) return response.error().message;
+  return response->status / 100 == 2 ? "" : fmt::format("{}: {}", response->status, response->body);
 }
 
 }  // namespace tierwatch

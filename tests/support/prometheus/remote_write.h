@@ -14,4 +14,7 @@ namespace tierwatch {
 /// before its histograms and would drop older histograms of a series that turned to floats.
 std::string EncodeRemoteWrite(std::span<const series::Sample> samples);
 
+/// Writes the samples, of which the same holds, to the server at `url`. What went wrong, or "".
+std::string PostRemoteWrite(const std::string& url, std::span<const series::Sample> samples);
+
 }  // namespace tierwatch

@@ -101,7 +101,7 @@ struct Url {
 };
 
 /// Parses `scheme://[user[:password]@]host[:port][/path]`; percent-escapes in user and password are
-/// decoded.
+/// decoded. Of a `unix:///path` the host may be empty.
 Result<Url> ParseUrl(std::string_view text);
 
 }  // namespace tierwatch

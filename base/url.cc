@@ -125,6 +125,7 @@ Result<Url> ParseUrl(std::string_view text) {
       return std::move(done).error();
     authority.remove_prefix(at + 1);
   }
+  if (url.scheme == "unix" && authority.empty()) return url;
   if (Result<void> done = ParseHostPort(authority, url); !done.ok()) return std::move(done).error();
   return url;
 }

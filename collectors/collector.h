@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -27,6 +28,14 @@ struct SampleContext {
   Millis Remaining() const;
 };
 
+/// Servers that a source names beside itself: a sentinel's primary and its replicas, the nodes of a
+/// cluster. Each is watched as a target of its own.
+struct Members {
+  std::vector<std::string> addresses;  // for CollectorEntry::make_member
+  /// The source itself under the address by which the others know it; "" where it is no member.
+  std::string self;
+};
+
 /// What one sampling gave. What is unknown is absent: never zero, never an old value.
 struct Sample {
   std::vector<prometheus::MetricFamily> families;
@@ -35,6 +44,8 @@ struct Sample {
   /// False: the source was not reached; families hold what is known all the same
   /// (`tierwatch_redis_up 0`).
   bool up = true;
+  /// Nothing: not known this time, so what was known stands.
+  std::optional<Members> members;
 
   /// The sample of a source that was not reached.
   static Sample Down(Error error, std::vector<prometheus::MetricFamily> families = {});
@@ -65,6 +76,8 @@ struct Target {
 struct CollectorEntry {
   std::vector<std::string> addresses;  // `targets:`; `replicas` has its primary here
   std::function<Result<Target>(const std::string& address)> make;
+  /// Of an address among Sample::members; null where the entry's targets name none.
+  std::function<Result<Target>(const std::string& address)> make_member = nullptr;
 };
 
 /// A row of collectors.def.

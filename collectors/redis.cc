@@ -1,19 +1,17 @@
-// One sample is two round trips on a connection that stays open: a PING that is timed, and
-// everything else in one pipeline. What the replies mean is redis_sample's business.
+// An entry of redis in the configuration, read: what its addresses mean and what is watched there.
 #include "collectors/redis.h"
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
-#include <limits>
-#include <memory>
 #include <utility>
 
 #include "base/http_client.h"
-#include "collectors/client/redis_client.h"
+#include "collectors/redis_cluster.h"
+#include "collectors/redis_collector.h"
 #include "collectors/redis_metrics.h"
-#include "collectors/redis_sample.h"
+#include "collectors/redis_sentinel.h"
 
 namespace tierwatch {
 namespace {
@@ -21,163 +19,100 @@ namespace {
 using namespace redis;
 
 constexpr int kDefaultPort = 6379;
+constexpr int kSentinelPort = 26379;
 
-// The round trips of all samples so far.
-class ProbeHistogram {
- public:
-  void Observe(double seconds) {
-    for (std::size_t i = 0; i < kBounds.size(); ++i) counts_[i] += seconds <= kBounds[i] ? 1 : 0;
-    ++count_;
-    sum_ += seconds;
-  }
-
-  prometheus::ClientMetric::Histogram Read() const {
-    prometheus::ClientMetric::Histogram histogram;
-    for (std::size_t i = 0; i < kBounds.size(); ++i)
-      histogram.bucket.push_back({counts_[i], kBounds[i]});
-    histogram.bucket.push_back({count_, std::numeric_limits<double>::infinity()});
-    histogram.sample_count = count_;
-    histogram.sample_sum = sum_;
-    return histogram;
-  }
-
- private:
-  static constexpr std::array<double, 16> kBounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-                                                  0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
-                                                  1,      2.5,     5,      10};
-  std::array<std::uint64_t, kBounds.size()> counts_{};
-  std::uint64_t count_ = 0;
-  double sum_ = 0;
+// What an entry says of all its servers; a URL's own user and password win.
+struct Entry {
+  RedisOptions server;    // how to reach a server
+  RedisOptions sentinel;  // how to reach a sentinel
+  RedisWatch watch;
 };
 
-// The pipeline, and where each reply belongs.
-struct Query {
-  RedisCommand command;
-  RedisReply RedisReplies::*reply;
-};
-
-const std::array<Query, 5>& Queries() {
-  static const std::array<Query, 5> kQueries{
-      {{{"INFO", "ALL"}, &RedisReplies::info},
-       {{"SLOWLOG", "LEN"}, &RedisReplies::slowlog_length},
-       {{"SLOWLOG", "GET", "1"}, &RedisReplies::slowlog_newest},
-       {{"LATENCY", "LATEST"}, &RedisReplies::latency_events},
-       {{"LATENCY", "HISTOGRAM"}, &RedisReplies::latency_histograms}}};
-  return kQueries;
-}
-
-class Redis final : public Collector {
- public:
-  Redis(RedisOptions options, std::string tier)
-      : client_(std::move(options)), tier_(std::move(tier)) {}
-
-  Sample Collect(const SampleContext& context) override {
-    const Deadline deadline{context.clock, context.deadline, context.stop};
-    const Result<RedisReply> pong = Ping(deadline);
-    if (!pong.ok()) return Sample::Down(Error{pong.error()}, Own(false));
-    if (pong->IsError("NOAUTH")) return Sample::Down(RedisError(*pong), Own(false));
-    Result<RedisReplies> replies = Ask(deadline);
-    if (!replies.ok()) return Sample::Down(std::move(replies).error(), Own(false));
-    Sample sample = RedisSample(*replies, context.clock.Now(), process_);
-    // A user without the right to PING was answered all the same; a server that is loading or busy
-    // can't serve.
-    const bool serves = !pong->IsError() || pong->IsError("NOPERM");
-    if (pong->IsError()) sample.errors.push_back(RedisError(*pong).In("PING"));
-    std::vector<prometheus::MetricFamily> families = Own(serves);
-    std::move(sample.families.begin(), sample.families.end(), std::back_inserter(families));
-    sample.families = std::move(families);
-    return sample;
-  }
-
- private:
-  Result<RedisReply> Ping(const Deadline& deadline) {
-    if (Result<void> connected = client_.Connect(deadline); !connected.ok())
-      return std::move(connected).error();
-    const SteadyTime start = deadline.clock.Steady();
-    const RedisCommand ping{"PING"};
-    Result<std::vector<RedisReply>> replies = client_.Run({&ping, 1}, deadline);
-    if (!replies.ok()) return std::move(replies).error().In("PING");
-    probe_.Observe(std::chrono::duration<double>(deadline.clock.Steady() - start).count());
-    return std::move(replies->front());
-  }
-
-  Result<RedisReplies> Ask(const Deadline& deadline) {
-    // What a server did not know is not asked again on this connection: a newer one may answer on
-    // the next.
-    if (std::exchange(known_on_, client_.connections()) != client_.connections()) unknown_ = {};
-    std::vector<RedisCommand> commands;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < Queries().size(); ++i) {
-      if (unknown_[i]) continue;
-      commands.push_back(Queries()[i].command);
-      places.push_back(i);
-    }
-    Result<std::vector<RedisReply>> answers = client_.Run(commands, deadline);
-    if (!answers.ok()) return std::move(answers).error().In("INFO");
-    RedisReplies replies;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      const std::size_t place = places[i];
-      unknown_[place] = place != 0 && IsUnknownCommand((*answers)[i]);
-      replies.*Queries()[place].reply = std::move((*answers)[i]);
-    }
-    return replies;
-  }
-
-  // What is known whatever the server says.
-  std::vector<prometheus::MetricFamily> Own(bool up) const {
-    FamilySet families;
-    families.Add(kUp, {}, up ? 1 : 0);
-    if (!tier_.empty()) families.Add(kTierInfo, {tier_}, 1);
-    families.AddHistogram(kProbeDuration, {}, probe_.Read());
-    return std::move(families).Take();
-  }
-
-  RedisClient client_;
-  const std::string tier_;
-  ProbeHistogram probe_;
-  RedisProcess process_;
-  int known_on_ = 0;
-  std::array<bool, 5> unknown_{};
-};
-
-// The keys of an entry that come later: a value that would be ignored is refused by its name.
-void RefuseUnbuilt(YamlMap& entry) {
-  for (const std::string_view key : {"sentinel", "keys"}) {
-    if (entry.Get(key) == nullptr) continue;
-    entry.diagnostics().Add(entry.Where(key),
-                            fmt::format("redis: {} is not supported by this version", key));
-  }
-  if (entry.Bool("cluster").value_or(false)) {
-    entry.diagnostics().Add(
-        entry.Where("cluster"),
-        "redis: cluster: true is not supported by this version; name each node as a target");
-  }
-}
-
-// The database of "redis://host:port/2".
-Result<int> ParseDatabase(std::string_view path) {
-  if (path.empty() || path == "/") return 0;
+// The database of "/2", or of the "?db=2" after the path of a Unix socket.
+Result<int> ParseDatabase(std::string_view text) {
+  if (text.empty()) return 0;
   int database = 0;
-  const char* end = path.data() + path.size();
-  const auto [stop, code] = std::from_chars(path.data() + 1, end, database);
+  const char* end = text.data() + text.size();
+  const auto [stop, code] = std::from_chars(text.data(), end, database);
   if (code == std::errc{} && stop == end && database >= 0) return database;
-  return Error{"the path of a Redis URL is the number of a database", Reason::kParse};
+  return Error{"the database of a Redis URL must be a number", Reason::kParse};
 }
 
-// `options` are the entry's; a URL's own user and password win.
-Result<Target> MakeTarget(const std::string& address, RedisOptions options,
-                          const std::string& tier) {
+Result<void> SetAddress(const Url& url, int default_port, RedisOptions& options) {
+  std::string_view database = url.path;
+  if (url.scheme == "unix") {
+    const std::size_t query = std::min(url.path.find('?'), url.path.size());
+    options.address.socket = url.path.substr(0, query);
+    database.remove_prefix(query);
+    if (!url.host.empty() || options.address.socket.empty())
+      return Error{"the URL of a Unix socket is unix:///path[?db=number]", Reason::kParse};
+    if (!database.empty() && !database.starts_with("?db="))
+      return Error{"only ?db=number may follow the path of a Unix socket", Reason::kParse};
+    database.remove_prefix(std::min<std::size_t>(database.size(), 4));
+  } else {
+    options.address.host = url.host;
+    options.address.port = url.port == 0 ? default_port : url.port;
+    options.address.tls = url.scheme == "rediss";
+    database.remove_prefix(database.empty() ? 0 : 1);
+  }
+  const Result<int> number = ParseDatabase(database);
+  if (!number.ok()) return Error{number.error()};
+  options.database = *number;
+  return {};
+}
+
+// What stands before the host of a member: nodes of a cluster take the user and password of the URL
+// that led to them, a sentinel's are its own.
+std::string MemberPrefix(const std::string& address, const Url& url, RedisKind kind) {
+  if (url.scheme == "unix") return "redis://";
+  const std::string scheme = url.scheme + "://";
+  const std::size_t at = address.find('@');
+  const bool inherits = kind == RedisKind::kClusterNode && at != std::string::npos;
+  return inherits ? scheme + address.substr(scheme.size(), at + 1 - scheme.size()) : scheme;
+}
+
+Result<Target> MakeTarget(const std::string& address, const Entry& entry, RedisKind kind) {
   const Result<Url> url = ParseUrl(address);
   if (!url.ok()) return Error{url.error()};
-  const Result<int> database = ParseDatabase(url->path);
-  if (!database.ok()) return Error{database.error()};
-  options.address.host = url->host;
-  options.address.port = url->port == 0 ? kDefaultPort : url->port;
-  options.address.tls = url->scheme == "rediss";
-  options.database = *database;
+  const bool sentinel = kind == RedisKind::kSentinel;
+  const int default_port = sentinel ? kSentinelPort : kDefaultPort;
+  RedisOptions options = sentinel ? entry.sentinel : entry.server;
+  if (Result<void> set = SetAddress(*url, default_port, options); !set.ok())
+    return std::move(set).error();
+  if (kind != RedisKind::kServer && options.database != 0)
+    return Error{"sentinels and nodes of a cluster have no numbered databases", Reason::kParse};
   if (!url->user.empty()) options.username = url->user;
   if (!url->password.empty()) options.password = Secret{url->password, ""};
-  return Target{url->HostPort(kDefaultPort), std::make_unique<Redis>(std::move(options), tier)};
+  RedisWatch watch = entry.watch;
+  watch.kind = kind;
+  watch.members = MemberPrefix(address, *url, kind);
+  if (sentinel) watch.tier.clear();
+  const std::string& socket = options.address.socket;
+  std::string name = socket.empty() ? url->HostPort(default_port) : "unix:" + socket;
+  return Target{std::move(name), MakeRedisCollector(std::move(options), std::move(watch))};
+}
+
+void ReadLogin(YamlMap& map, RedisOptions& options) {
+  options.username = map.String("username").value_or("");
+  options.password = ReadSecret(map, "password");
+  if (options.username.empty() || !options.password.empty()) return;
+  map.diagnostics().Add(map.Where("username"), "a username needs a password or password_file");
+}
+
+// The kind of the entry's targets.
+RedisKind ReadKind(YamlMap& entry, Entry& read) {
+  const bool cluster = entry.Bool("cluster").value_or(false);
+  const YamlNode* node = entry.Get("sentinel");
+  if (node == nullptr) return cluster ? RedisKind::kClusterNode : RedisKind::kServer;
+  YamlMap sentinel(*node, "sentinel", entry.diagnostics());
+  sentinel.Require("master");
+  read.watch.primary = sentinel.String("master").value_or("");
+  ReadLogin(sentinel, read.sentinel);
+  if (cluster) {
+    entry.diagnostics().Add(entry.Where("cluster"),
+                            "a cluster needs no sentinels: give one of sentinel and cluster");
+  }
+  return RedisKind::kSentinel;
 }
 
 }  // namespace
@@ -186,32 +121,39 @@ std::span<const MetricInfo> RedisMetrics() {
   static const std::vector<MetricInfo> kAll = [] {
     std::vector<MetricInfo> all(std::begin(kNamed), std::end(kNamed));
     for (const InfoMetric& row : kInfoMetrics) all.push_back(row.metric);
+    for (const auto& more : {RedisClusterMetrics(), RedisSentinelMetrics()})
+      all.insert(all.end(), more.begin(), more.end());
     return all;
   }();
   return kAll;
 }
 
 CollectorEntry ReadRedis(YamlMap& entry, std::string_view, CollectorResources&) {
-  RedisOptions options;
-  std::vector<std::string> targets = ReadTargets(entry, {"redis", "rediss"});
-  options.username = entry.String("username").value_or("");
-  options.password = ReadSecret(entry, "password");
-  if (!options.username.empty() && options.password.empty()) {
-    entry.diagnostics().Add(entry.Where("username"),
-                            "a username needs a password or password_file");
-  }
+  Entry read;
+  std::vector<std::string> targets = ReadTargets(entry, {"redis", "rediss", "unix"});
+  ReadLogin(entry, read.server);
   if (const YamlNode* tls = entry.Get("tls")) {
-    options.address.tls_options = ReadTlsOptions(*tls, entry.diagnostics());
+    read.server.address.tls_options = ReadTlsOptions(*tls, entry.diagnostics());
   }
-  std::string tier = entry.String("tier").value_or("");
-  RefuseUnbuilt(entry);
+  read.sentinel.address.tls_options = read.server.address.tls_options;
+  read.watch.tier = entry.String("tier").value_or("");
+  if (entry.Get("keys") != nullptr) {
+    entry.diagnostics().Add(entry.Where("keys"), "redis: keys is not supported by this version");
+  }
+  const RedisKind kind = ReadKind(entry, read);
   for (const std::string& target : targets) {
-    const Result<Target> made = MakeTarget(target, options, tier);
+    const Result<Target> made = MakeTarget(target, read, kind);
     if (!made.ok()) entry.diagnostics().Add(entry.Where("targets"), made.error().message);
   }
-  return {std::move(targets), [options, tier](const std::string& address) {
-            return MakeTarget(address, options, tier);
-          }};
+  CollectorEntry result{std::move(targets), [read, kind](const std::string& address) {
+                          return MakeTarget(address, read, kind);
+                        }};
+  if (kind == RedisKind::kServer) return result;
+  const RedisKind member = kind == RedisKind::kSentinel ? RedisKind::kServer : kind;
+  result.make_member = [read, member](const std::string& address) {
+    return MakeTarget(address, read, member);
+  };
+  return result;
 }
 
 }  // namespace tierwatch

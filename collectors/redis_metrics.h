@@ -1,7 +1,7 @@
 // The metrics of redis: those that are a key of INFO as a table, the others by name.
 #pragma once
 
-#include "base/metric.h"
+#include "collectors/redis_info_metrics.h"
 
 namespace tierwatch::redis {
 
@@ -76,6 +76,17 @@ inline constexpr MetricInfo kCommandLatencyP99{
     "99th percentile of the command's duration since the server's start or CONFIG RESETSTAT, as "
     "Redis computes it.",
     {"cmd"}};
+inline constexpr MetricInfo kCommandLatencyP999{
+    "tierwatch_redis_command_latency_p999_seconds",
+    kGauge,
+    "99.9th percentile of the command's duration since the server's start or CONFIG RESETSTAT, as "
+    "Redis computes it.",
+    {"cmd"}};
+inline constexpr MetricInfo kErrors{
+    "tierwatch_redis_errors_total",
+    kCounter,
+    "Errors among the replies by their code, such as OOM or WRONGTYPE.",
+    {"code"}};
 inline constexpr MetricInfo kReplicaOnline{"tierwatch_redis_replica_online",
                                            kGauge,
                                            "Whether the replica receives this server's stream.",
@@ -83,7 +94,13 @@ inline constexpr MetricInfo kReplicaOnline{"tierwatch_redis_replica_online",
 inline constexpr MetricInfo kReplicationLag{
     "tierwatch_redis_replication_lag_seconds",
     kGauge,
-    "Time since the replica last acknowledged; absent while it is not online.",
+    "Age of the oldest byte of this server's stream that the replica has not acknowledged, to one "
+    "sample_interval; absent while it is not online.",
+    {"replica"}};
+inline constexpr MetricInfo kReplicaLastAck{
+    "tierwatch_redis_replica_last_ack_timestamp_seconds",
+    kGauge,
+    "When the replica last acknowledged, by this server's clock; absent while it is not online.",
     {"replica"}};
 inline constexpr MetricInfo kReplicationLagBytes{
     "tierwatch_redis_replication_lag_bytes",
@@ -93,6 +110,13 @@ inline constexpr MetricInfo kReplicationLagBytes{
 inline constexpr MetricInfo kReplicationLastIo{
     "tierwatch_redis_replication_last_io_timestamp_seconds", kGauge,
     "When this replica last heard from its primary, by its own clock."};
+inline constexpr MetricInfo kReplicationLinkDownSince{
+    "tierwatch_redis_replication_link_down_since_timestamp_seconds", kGauge,
+    "Since when this replica has been cut off from its primary, by its own clock; absent while it "
+    "is not."};
+inline constexpr MetricInfo kReplicationOffset{
+    "tierwatch_redis_replication_offset_bytes", kGauge,
+    "Position in the stream: what a primary has written, what a replica has processed."};
 inline constexpr MetricInfo kSlowlogEntries{
     "tierwatch_redis_slowlog_entries", kGauge,
     "Entries in the slow log, which holds only the newest."};
@@ -130,29 +154,20 @@ inline constexpr MetricInfo kNamed[] = {kUp,
                                         kCommandLatency,
                                         kCommandLatencyP50,
                                         kCommandLatencyP99,
+                                        kCommandLatencyP999,
+                                        kErrors,
                                         kReplicaOnline,
                                         kReplicationLag,
+                                        kReplicaLastAck,
                                         kReplicationLagBytes,
                                         kReplicationLastIo,
+                                        kReplicationLinkDownSince,
+                                        kReplicationOffset,
                                         kSlowlogEntries,
                                         kSlowCommands,
                                         kLatencyEventLatest,
                                         kLatencyEventMax,
                                         kLatencyEventTime};
-
-/// How a value of INFO becomes a sample.
-enum class Reading {
-  kNumber,    // as it is; below zero means unknown
-  kPositive,  // zero means "no limit": no sample
-  kWord,      // 1 for `ok` and `up`, 0 for `err` and `down`
-};
-
-struct InfoMetric {
-  std::string_view key;
-  MetricInfo metric;
-  double divisor = 1;
-  Reading reading = Reading::kNumber;
-};
 
 inline constexpr InfoMetric kInfoMetrics[] = {
     {"connected_clients", {"tierwatch_redis_connected_clients", kGauge, "Connections of clients."}},
@@ -191,12 +206,33 @@ inline constexpr InfoMetric kInfoMetrics[] = {
      {"tierwatch_redis_rdb_last_save_success", kGauge, "Whether the last snapshot succeeded."},
      1,
      Reading::kWord},
+    {"rdb_last_bgsave_time_sec",
+     {"tierwatch_redis_rdb_last_save_duration_seconds", kGauge,
+      "How long the last snapshot took; absent before the first."}},
+    {"rdb_bgsave_in_progress",
+     {"tierwatch_redis_rdb_save_in_progress", kGauge, "Whether a snapshot is being written."}},
     {"aof_enabled", {"tierwatch_redis_aof_enabled", kGauge, "Whether the append-only file is on."}},
     {"aof_last_write_status",
      {"tierwatch_redis_aof_last_write_success", kGauge,
       "Whether the last write to the append-only file succeeded."},
      1,
      Reading::kWord},
+    {"aof_last_bgrewrite_status",
+     {"tierwatch_redis_aof_last_rewrite_success", kGauge,
+      "Whether the last rewrite of the append-only file succeeded."},
+     1,
+     Reading::kWord},
+    {"aof_rewrite_in_progress",
+     {"tierwatch_redis_aof_rewrite_in_progress", kGauge,
+      "Whether the append-only file is being rewritten."}},
+    {"aof_current_size",
+     {"tierwatch_redis_aof_size_bytes", kGauge, "Size of the append-only file."}},
+    {"aof_base_size",
+     {"tierwatch_redis_aof_base_size_bytes", kGauge,
+      "Size of the append-only file after its last rewrite or at the start."}},
+    {"aof_pending_bio_fsync",
+     {"tierwatch_redis_aof_pending_fsyncs", kGauge,
+      "Flushes of the append-only file that wait for the disk."}},
     {"total_connections_received",
      {"tierwatch_redis_connections_received_total", kCounter, "Connections that were accepted."}},
     {"rejected_connections",
@@ -234,6 +270,9 @@ inline constexpr InfoMetric kInfoMetrics[] = {
      {"tierwatch_redis_latest_fork_seconds", kGauge,
       "How long the latest fork held up the server."},
      1e6},
+    {"repl_backlog_size",
+     {"tierwatch_redis_replication_backlog_size_bytes", kGauge,
+      "How much of the stream is kept for replicas that come back."}},
     {"connected_slaves",
      {"tierwatch_redis_connected_replicas", kGauge, "Replicas that are connected."}},
     {"master_link_status",

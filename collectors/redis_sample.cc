@@ -9,9 +9,12 @@
 #include <utility>
 
 #include "collectors/foreign_text.h"
+#include "collectors/redis_cluster.h"
 #include "collectors/redis_info.h"
 #include "collectors/redis_latency.h"
 #include "collectors/redis_metrics.h"
+#include "collectors/redis_problems.h"
+#include "collectors/redis_sentinel.h"
 
 namespace tierwatch {
 namespace {
@@ -21,6 +24,7 @@ using Kind = RedisReply::Kind;
 
 constexpr std::size_t kMaxCommands = 400;
 constexpr std::size_t kMaxNames = 64;
+constexpr double kMaxOffset = 1e18;  // fits into an integer
 // Divisors and not factors: 33 / 1e6 is the double nearest to 0.000033, 33 * 1e-6 is not.
 constexpr double kMicroseconds = 1e6;
 constexpr double kMilliseconds = 1e3;
@@ -28,63 +32,51 @@ constexpr double kMilliseconds = 1e3;
 // The replies on their way to samples.
 class Replies {
  public:
-  Replies(TimestampMs now, RedisProcess& process)
-      : now_(static_cast<double>(now) / 1e3), process_(process) {}
+  Replies(const SampleTime& time, RedisProcess& process)
+      : time_(time), now_(static_cast<double>(time.wall) / 1e3), process_(process) {}
 
   Sample Read(const RedisReplies& replies) && {
     ReadInfoReply(replies.info);
-    if (Accept("SLOWLOG", replies.slowlog_length, Kind::kInteger)) {
+    if (problems_.Accept("SLOWLOG", replies.slowlog_length, Kind::kInteger)) {
       AddUnlessNegative(kSlowlogEntries, static_cast<double>(replies.slowlog_length.integer));
     }
-    if (Accept("SLOWLOG", replies.slowlog_newest, Kind::kArray))
+    if (problems_.Accept("SLOWLOG", replies.slowlog_newest, Kind::kArray))
       ReadSlowlog(replies.slowlog_newest.items);
-    if (Accept("LATENCY LATEST", replies.latency_events, Kind::kArray)) {
+    if (problems_.Accept("LATENCY LATEST", replies.latency_events, Kind::kArray)) {
       ReadEvents(replies.latency_events.items);
     }
-    if (Accept("LATENCY HISTOGRAM", replies.latency_histograms, Kind::kArray)) {
+    if (problems_.Accept("LATENCY HISTOGRAM", replies.latency_histograms, Kind::kArray)) {
       ReadHistograms(replies.latency_histograms.items);
     }
-    sample_.families = std::move(families_).Take();
-    return std::move(sample_);
+    Sample sample;
+    sample.members = ReadRedisCluster(replies, families_, problems_);
+    if (!sample.members) sample.members = ReadRedisSentinel(replies, families_, problems_);
+    sample.families = std::move(families_).Take();
+    sample.errors = std::move(problems_).Take();
+    return sample;
   }
 
  private:
-  // True for a reply of the kind that the command gives; all else but nil and an unknown command is
-  // a problem.
-  bool Accept(std::string_view command, const RedisReply& reply, Kind kind) {
-    if (reply.kind == kind) return true;
-    if (reply.IsError()) {
-      if (!IsUnknownCommand(reply)) sample_.errors.push_back(RedisError(reply).In(command));
-    } else if (reply.kind != Kind::kNil) {
-      Problem(fmt::format("{}: a reply of another kind than expected", command));
-    }
-    return false;
-  }
-
-  void Problem(std::string message, Reason reason = Reason::kParse) {
-    if (sample_.errors.size() < 16) sample_.errors.push_back(Error{std::move(message), reason});
-  }
-
   void AddUnlessNegative(const MetricInfo& metric, double value) {
     if (value >= 0) families_.Add(metric, {}, value);
   }
 
   void ReadInfoReply(const RedisReply& reply) {
-    if (reply.IsError() && IsUnknownCommand(reply))
-      sample_.errors.push_back(RedisError(reply).In("INFO"));
-    if (!Accept("INFO", reply, Kind::kText)) return;
+    if (reply.IsError() && IsUnknownCommand(reply)) problems_.Add(RedisError(reply).In("INFO"));
+    if (!problems_.Accept("INFO", reply, Kind::kText)) return;
     Result<RedisInfo> info = RedisInfo::Parse(reply.text);
     if (!info.ok()) {
-      sample_.errors.push_back(std::move(info).error());
+      problems_.Add(std::move(info).error());
       return;
     }
     info_ = std::move(info).value();
     ReadIdentity();
-    for (const InfoMetric& row : kInfoMetrics) ReadRow(row);
+    AddInfoMetrics(kInfoMetrics, info_, "INFO", families_, problems_);
     ReadReplication();
     ReadKeyspace();
     ReadCommands();
     ReadPercentiles();
+    ReadErrors();
   }
 
   void ReadIdentity() {
@@ -106,7 +98,7 @@ class Replies {
     if (uptime && *uptime >= 0) {
       const double start = std::floor(now_ - *uptime);
       const std::string run_id = text("run_id");
-      if (run_id.empty() || run_id != process_.run_id) process_ = {run_id, start};
+      if (run_id.empty() || run_id != process_.run_id) process_ = {run_id, start, {}};
       families_.Add(kStartTime, {}, process_.start_time);
     }
     for (const auto& [mode, key] :
@@ -116,18 +108,9 @@ class Replies {
     }
   }
 
-  void ReadRow(const InfoMetric& row) {
-    const std::optional<std::string_view> text = info_.Text(row.key);
-    if (!text) return;
-    if (row.reading == Reading::kWord) {
-      const bool good = *text == "ok" || *text == "up";
-      if (good || *text == "err" || *text == "down") families_.Add(row.metric, {}, good ? 1 : 0);
-      return;
-    }
-    const std::optional<double> number = info_.Number(row.key);
-    if (!number) return Problem(fmt::format("INFO: {}: no number", row.key));
-    if (*number < 0 || (*number == 0 && row.reading == Reading::kPositive)) return;
-    families_.Add(row.metric, {}, *number / row.divisor);
+  void AddTimeBefore(const MetricInfo& metric, std::string_view seconds_ago) {
+    const std::optional<double> seconds = info_.Number(seconds_ago);
+    if (seconds && *seconds >= 0) families_.Add(metric, {}, std::floor(now_ - *seconds));
   }
 
   void ReadReplication() {
@@ -136,9 +119,14 @@ class Replies {
       families_.Add(kRole, {"primary"}, role == "master" ? 1 : 0);
       families_.Add(kRole, {"replica"}, role == "slave" ? 1 : 0);
     }
-    const std::optional<double> silence = info_.Number("master_last_io_seconds_ago");
-    if (silence && *silence >= 0)
-      families_.Add(kReplicationLastIo, {}, std::floor(now_ - *silence));
+    AddTimeBefore(kReplicationLastIo, "master_last_io_seconds_ago");
+    AddTimeBefore(kReplicationLinkDownSince, "master_link_down_since_seconds");
+    const std::optional<double> offset =
+        info_.Number(role == "slave" ? "slave_repl_offset" : "master_repl_offset");
+    if (offset && *offset >= 0) {
+      families_.Add(kReplicationOffset, {}, *offset);
+      if (*offset < kMaxOffset) process_.stream.Add(time_.steady, static_cast<Lsn>(*offset));
+    }
     std::set<std::string> names;
     for (const auto& [number, value] : info_.WithPrefix("slave")) {
       if (!ParseNumber(number)) continue;  // slave_repl_offset and its like
@@ -147,7 +135,7 @@ class Replies {
       const auto port = RedisInfo::Text(fields, "port");
       if (!ip || !port) continue;
       const std::string name = LabelText(fmt::format("{}:{}", *ip, *port));
-      if (IsNew(names, name, kMaxNames, "replicas")) ReadReplica(name, fields);
+      if (problems_.IsNew(names, name, kMaxNames, "replicas")) ReadReplica(name, fields);
     }
   }
 
@@ -156,14 +144,17 @@ class Replies {
     if (!state) return;
     families_.Add(kReplicaOnline, {name}, *state == "online" ? 1 : 0);
     if (*state != "online") return;
-    const auto lag = RedisInfo::Number(fields, "lag");
-    if (lag && *lag >= 0) families_.Add(kReplicationLag, {name}, *lag);
+    const auto silence = RedisInfo::Number(fields, "lag");
+    if (silence && *silence >= 0)
+      families_.Add(kReplicaLastAck, {name}, std::floor(now_ - *silence));
     const auto sent = info_.Number("master_repl_offset");
     const auto acknowledged = RedisInfo::Number(fields, "offset");
     // The two are read together, so the difference can't be negative but by nonsense.
-    if (sent && acknowledged && *acknowledged >= 0 && *sent >= *acknowledged) {
-      families_.Add(kReplicationLagBytes, {name}, *sent - *acknowledged);
-    }
+    if (!sent || !acknowledged || *acknowledged < 0 || *sent < *acknowledged) return;
+    if (*sent >= kMaxOffset) return;
+    families_.Add(kReplicationLagBytes, {name}, *sent - *acknowledged);
+    const auto lag = process_.stream.LagOf(static_cast<Lsn>(*acknowledged), time_.steady);
+    if (lag) families_.Add(kReplicationLag, {name}, lag->seconds);
   }
 
   void ReadKeyspace() {
@@ -171,7 +162,7 @@ class Replies {
     for (const auto& [number, value] : info_.WithPrefix("db")) {
       if (!ParseNumber(number)) continue;
       const std::string name = "db" + LabelText(number);
-      if (!IsNew(names, name, kMaxNames, "databases")) continue;
+      if (!problems_.IsNew(names, name, kMaxNames, "databases")) continue;
       const RedisInfo::Fields fields = RedisInfo::ParseFields(value);
       AddField(kKeys, name, fields, "keys");
       AddField(kExpiringKeys, name, fields, "expires");
@@ -189,7 +180,7 @@ class Replies {
     std::set<std::string> names;
     for (const auto& [command, value] : info_.WithPrefix("cmdstat_")) {
       const std::string name = LabelText(command);
-      if (!IsNew(names, name, kMaxCommands, "commands")) continue;
+      if (!problems_.IsNew(names, name, kMaxCommands, "commands")) continue;
       const RedisInfo::Fields fields = RedisInfo::ParseFields(value);
       AddField(kCommands, name, fields, "calls");
       AddField(kCommandDuration, name, fields, "usec", kMicroseconds);
@@ -202,10 +193,20 @@ class Replies {
     std::set<std::string> names;
     for (const auto& [command, value] : info_.WithPrefix("latency_percentiles_usec_")) {
       const std::string name = LabelText(command);
-      if (!IsNew(names, name, kMaxCommands, "latency percentiles")) continue;
+      if (!problems_.IsNew(names, name, kMaxCommands, "latency percentiles")) continue;
       const RedisInfo::Fields fields = RedisInfo::ParseFields(value);
       AddField(kCommandLatencyP50, name, fields, "p50", kMicroseconds);
       AddField(kCommandLatencyP99, name, fields, "p99", kMicroseconds);
+      AddField(kCommandLatencyP999, name, fields, "p99.9", kMicroseconds);
+    }
+  }
+
+  void ReadErrors() {
+    std::set<std::string> names;
+    for (const auto& [code, value] : info_.WithPrefix("errorstat_")) {
+      const std::string name = LabelText(code);
+      if (!problems_.IsNew(names, name, kMaxNames, "codes of errors")) continue;
+      AddField(kErrors, name, RedisInfo::ParseFields(value), "count");
     }
   }
 
@@ -215,21 +216,12 @@ class Replies {
     if (value && *value >= 0) families_.Add(metric, {label}, *value / divisor);
   }
 
-  // True for a name that no sample of this kind has yet, within the limit.
-  bool IsNew(std::set<std::string>& names, const std::string& name, std::size_t limit,
-             std::string_view what) {
-    if (names.size() < limit) return names.insert(name).second;
-    if (limit_told_.insert(what).second)
-      Problem(fmt::format("over {} {}", limit, what), Reason::kLimit);
-    return false;
-  }
-
   // The newest entry: [id, time, duration, …]. Ids count from 0 for as long as the process lives.
   void ReadSlowlog(const std::vector<RedisReply>& entries) {
     if (entries.empty()) return;
     const std::vector<RedisReply>& entry = entries[0].items;
     if (entry.empty() || entry[0].kind != Kind::kInteger || entry[0].integer < 0) {
-      return Problem("SLOWLOG: no id");
+      return problems_.Add("SLOWLOG: no id");
     }
     families_.Add(kSlowCommands, {}, static_cast<double>(entry[0].integer) + 1);
   }
@@ -244,11 +236,11 @@ class Replies {
       };
       if (parts.size() < 4 || parts[0].kind != Kind::kText || !number(1) || !number(2) ||
           !number(3)) {
-        Problem("LATENCY LATEST: no event");
+        problems_.Add("LATENCY LATEST: no event");
         continue;
       }
       const std::string name = LabelText(parts[0].text);
-      if (!IsNew(names, name, kMaxNames, "latency events")) continue;
+      if (!problems_.IsNew(names, name, kMaxNames, "latency events")) continue;
       families_.Add(kLatencyEventTime, {name}, static_cast<double>(parts[1].integer));
       families_.Add(kLatencyEventLatest, {name},
                     static_cast<double>(parts[2].integer) / kMilliseconds);
@@ -262,11 +254,12 @@ class Replies {
     std::set<std::string> names;
     for (std::size_t i = 0; i + 1 < replies.size(); i += 2) {
       const std::string name = LabelText(replies[i].text);
-      if (name.empty() || !IsNew(names, name, kMaxCommands, "latency histograms")) continue;
+      if (name.empty() || !problems_.IsNew(names, name, kMaxCommands, "latency histograms"))
+        continue;
       std::optional<prometheus::ClientMetric::Histogram> histogram =
           ParseLatencyHistogram(replies[i + 1]);
       if (!histogram) {
-        Problem("LATENCY HISTOGRAM: counts that are none");
+        problems_.Add("LATENCY HISTOGRAM: counts that are none");
         continue;
       }
       const std::optional<std::string_view> stats =
@@ -278,26 +271,18 @@ class Replies {
     }
   }
 
+  const SampleTime time_;
   double now_;  // by the server's clock, in seconds
   RedisProcess& process_;
   RedisInfo info_;
   FamilySet families_;
-  Sample sample_;
-  std::set<std::string_view> limit_told_;
+  RedisProblems problems_;
 };
 
 }  // namespace
 
-bool IsUnknownCommand(const RedisReply& reply) {
-  // "ERR unknown command …", "ERR unknown subcommand …", "ERR Unknown subcommand …"
-  constexpr std::string_view kUnknown = "ERR unknown";
-  std::string start = reply.text.substr(0, kUnknown.size());
-  if (start.size() > 4 && start[4] == 'U') start[4] = 'u';
-  return reply.IsError() && start == kUnknown;
-}
-
-Sample RedisSample(const RedisReplies& replies, TimestampMs now, RedisProcess& process) {
-  return Replies(now, process).Read(replies);
+Sample RedisSample(const RedisReplies& replies, const SampleTime& time, RedisProcess& process) {
+  return Replies(time, process).Read(replies);
 }
 
 }  // namespace tierwatch

@@ -155,6 +155,9 @@ class TargetReader {
     RefuseUnbuilt(map, "dns_sd", "list the addresses under targets");
     const CollectorEntry entry = kind.read(map, service, resources_);
     map.Finish();
+    if (entry.make_member) {
+      diagnostics_.Add(map.node().where(), "sentinel and cluster are not supported yet");
+    }
     for (const std::string& address : entry.addresses) {
       Result<Target> made = entry.make(address);
       if (made.ok()) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -56,6 +57,19 @@ Addresses Resolve(const std::string& host, int port, const Deadline& deadline) {
   if (question->answer) return *question->answer;
   if (deadline.stop.stop_requested()) return Error{"cancelled", Reason::kOther};
   return Error{fmt::format("{}: name resolution timed out", host), Reason::kTimeout};
+}
+
+Addresses UnixAddress(const std::string& path) {
+  sockaddr_un unix_address{};
+  if (path.size() >= sizeof unix_address.sun_path)
+    return Error{fmt::format("{}: over 107 bytes, too long for a Unix socket", path),
+                 Reason::kConnect};
+  unix_address.sun_family = AF_UNIX;
+  path.copy(unix_address.sun_path, path.size());
+  SocketAddress address;
+  address.size = sizeof unix_address;
+  std::memcpy(&address.storage, &unix_address, sizeof unix_address);
+  return Addresses({address});
 }
 
 }  // namespace tierwatch

@@ -1,4 +1,4 @@
-// Name resolution that keeps a deadline, which getaddrinfo itself does not.
+// Socket addresses: name resolution that keeps a deadline, which getaddrinfo itself does not.
 #pragma once
 
 #include <sys/socket.h>
@@ -21,5 +21,8 @@ struct SocketAddress {
 /// where the resolver outlasts the deadline.
 Result<std::vector<SocketAddress>> Resolve(const std::string& host, int port,
                                            const Deadline& deadline);
+
+/// The address of the Unix socket at `path`. Errors: kConnect for a path of over 107 bytes.
+Result<std::vector<SocketAddress>> UnixAddress(const std::string& path);
 
 }  // namespace tierwatch

@@ -125,7 +125,9 @@ Result<Stream> Stream::ConnectSocket(const SocketAddress& address, const Deadlin
 }
 
 Result<Stream> Stream::Connect(const StreamAddress& address, const Deadline& deadline) {
-  Result<std::vector<SocketAddress>> candidates = Resolve(address.host, address.port, deadline);
+  Result<std::vector<SocketAddress>> candidates =
+      address.socket.empty() ? Resolve(address.host, address.port, deadline)
+                             : UnixAddress(address.socket);
   if (!candidates.ok()) return std::move(candidates).error();
   Error failure{"no address", Reason::kConnect};
   auto untried = static_cast<std::int64_t>(candidates->size());

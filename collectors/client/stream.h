@@ -1,4 +1,4 @@
-// A byte stream over TCP or TLS on which no call outlasts its deadline.
+// A byte stream over TCP, TLS or a Unix socket on which no call outlasts its deadline.
 #pragma once
 
 #include <openssl/types.h>
@@ -29,6 +29,7 @@ struct Deadline {
 struct StreamAddress {
   std::string host;  // a name or a numeric address
   int port = 0;
+  std::string socket;  // path of a Unix socket; host and port are then not looked at
   bool tls = false;
   TlsOptions
       tls_options;  // files are read at every Connect, so that renewed certificates are picked up

@@ -25,6 +25,8 @@ TEST(UrlTest, TakesUrlsApart) {
       {"http://[::1]:9/", {"http", "", "", "::1", "/", 9}, "[::1]:9"},
       {"http://[fe80::1%25eth0]", {"http", "", "", "fe80::1%25eth0", "", 0}, "[fe80::1%25eth0]:80"},
       {"http://u@h", {"http", "u", "", "h", "", 0}, "h:80"},
+      {"unix:///run/redis.sock?db=1", {"unix", "", "", "", "/run/redis.sock?db=1", 0}, ":80"},
+      {"unix://u:p@/run/redis.sock", {"unix", "u", "p", "", "/run/redis.sock", 0}, ":80"},
   };
   for (const Case& c : cases) {
     const Result<Url> url = ParseUrl(c.text);

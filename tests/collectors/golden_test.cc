@@ -1,5 +1,6 @@
 // Recorded replies → the whole page, byte for byte: every folder below tests/fixtures/<stem> is one
-// case. `want.prom` is what /metrics shows, `want.problems` what went wrong, a line each.
+// case. `want.prom` is what /metrics shows, `want.problems` what went wrong, a line each,
+// `want.members` the servers that it names.
 // TIERWATCH_WRITE_GOLDEN=1 writes both anew, to be read by a person before they are committed.
 #include <gtest/gtest.h>
 
@@ -53,19 +54,22 @@ Sample DatabaseHealthCase(const std::string& folder) {
       {body("lag"), body("status"), body("health"), body("pools"), body("dashboard")}, 1);
 }
 
-// What the pipeline's socket gave.
+// What the pipeline's socket gave; the folder's name begins with what the server is.
 Sample RedisCase(const std::string& folder) {
   RedisReplyReader reader(16u << 20);
   EXPECT_TRUE(reader.Feed(ReadFile(folder + "/replies.resp")).ok());
+  const std::string name = fs::path(folder).filename();
+  const RedisKind kind = name.starts_with("sentinel")  ? RedisKind::kSentinel
+                         : name.starts_with("cluster") ? RedisKind::kClusterNode
+                                                       : RedisKind::kServer;
   RedisReplies replies;
-  for (RedisReply* reply : {&replies.info, &replies.slowlog_length, &replies.slowlog_newest,
-                            &replies.latency_events, &replies.latency_histograms}) {
+  for (const RedisQuery& query : RedisQueries(kind, "orgs-cache")) {
     Result<std::optional<RedisReply>> next = reader.Next();
     EXPECT_TRUE(next.ok() && *next) << folder;
-    if (next.ok() && *next) *reply = std::move(**next);
+    if (next.ok() && *next) replies.*query.reply = std::move(**next);
   }
   RedisProcess process;
-  return RedisSample(replies, 1'700'000'000'000, process);
+  return RedisSample(replies, {1'700'000'000'000, SteadyTime{}}, process);
 }
 
 const std::map<std::string, std::function<Sample(const std::string&)>>& Cases() {
@@ -87,6 +91,14 @@ std::string Problems(const Sample& sample) {
   return text;
 }
 
+std::string MembersText(const Sample& sample) {
+  std::string text;
+  if (!sample.members) return text;
+  for (const std::string& address : sample.members->addresses)
+    text += address + (address == sample.members->self ? " itself\n" : "\n");
+  return text;
+}
+
 void ExpectGolden(const std::string& path, const std::string& got) {
   if (std::getenv("TIERWATCH_WRITE_GOLDEN") != nullptr) {
     if (got.empty()) fs::remove(path);
@@ -104,6 +116,7 @@ TEST(Golden, EveryFixtureGivesItsPage) {
       const Labels target{{"service", "orgs"}, {"target", "10.0.0.1:4000"}};
       ExpectGolden(folder.path() / "want.prom", RenderText(sample.families, target));
       ExpectGolden(folder.path() / "want.problems", Problems(sample));
+      ExpectGolden(folder.path() / "want.members", MembersText(sample));
       ++cases;
     }
     EXPECT_GT(cases, 0) << stem;

@@ -1,28 +1,55 @@
-// Everything that a Redis server may say: RESP, INFO and the replies to SLOWLOG and LATENCY, as one
-// stream.
+// Everything that a Redis server, a node of a cluster or a sentinel may say: INFO and CLUSTER as
+// text, and the replies of a whole pipeline as one stream.
 #include <cstdint>
 #include <string_view>
 
 #include "collectors/redis_sample.h"
 #include "tests/fuzz/check_sample.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace tierwatch;
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  RedisReplies replies;
+namespace tierwatch {
+namespace {
+
+const SampleTime kTime{1'700'000'000'000, {}};
+
+void Read(const RedisReplies& replies) {
   RedisProcess process;
-  // The bytes as INFO's text, then as the pipeline's replies.
-  replies.info.kind = RedisReply::Kind::kText;
-  replies.info.text = bytes;
-  CheckSample(RedisSample(replies, 1'700'000'000'000, process));
+  const Sample sample = RedisSample(replies, kTime, process);
+  CheckSample(sample);
+  if (!sample.members) return;
+  Require(sample.members->addresses.size() <= 1'001, "too many members");
+  for (const std::string& address : sample.members->addresses)
+    Require(!address.empty() && address.size() < 100'000, "an address that is none");
+}
+
+void ReadText(std::string_view text) {
+  RedisReplies replies;
+  for (RedisReply* reply : {&replies.info, &replies.cluster_info, &replies.cluster_nodes}) {
+    reply->kind = RedisReply::Kind::kText;
+    reply->text = text;
+  }
+  Read(replies);
+}
+
+void ReadStream(RedisKind kind, std::string_view bytes) {
   RedisReplyReader reader(1 << 20);
-  if (!reader.Feed(bytes).ok()) return 0;
-  for (RedisReply* reply : {&replies.info, &replies.slowlog_length, &replies.slowlog_newest,
-                            &replies.latency_events, &replies.latency_histograms}) {
+  if (!reader.Feed(bytes).ok()) return;
+  RedisReplies replies;
+  for (const RedisQuery& query : RedisQueries(kind, "orgs")) {
     Result<std::optional<RedisReply>> next = reader.Next();
     if (!next.ok() || !*next) break;
-    *reply = std::move(**next);
+    replies.*query.reply = std::move(**next);
   }
-  CheckSample(RedisSample(replies, 1'700'000'000'000, process));
+  Read(replies);
+}
+
+}  // namespace
+}  // namespace tierwatch
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using tierwatch::RedisKind;
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  tierwatch::ReadText(bytes);
+  for (const RedisKind kind : {RedisKind::kServer, RedisKind::kClusterNode, RedisKind::kSentinel})
+    tierwatch::ReadStream(kind, bytes);
   return 0;
 }

@@ -1,15 +1,20 @@
 #include "exporter/app.h"
 
+#include <fmt/format.h>
 #include <prometheus/registry.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
+#include "exporter/chart/link.h"
+#include "exporter/chart/pages.h"
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
 #include "exporter/overview.h"
@@ -28,12 +33,32 @@ constexpr Millis kSelfInterval{15'000};
 constexpr Millis kShortestTrend{60'000}, kLongestTrend{15 * 60'000};
 constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on top of their timeout
 
+// As Prometheus has it: this machine's name and the port. "" where the port isn't known yet.
+std::string DefaultUrl(std::string_view listen_address) {
+  std::array<char, 256> host{};
+  const std::string_view port = listen_address.substr(listen_address.rfind(':') + 1);
+  if (port == "0" || ::gethostname(host.data(), host.size() - 1) != 0) return "";
+  return fmt::format("http://{}:{}", host.data(), port);
+}
+
+// Has every notification link to charts.
+std::shared_ptr<const ChartLinks> LinkCharts(Config& config) {
+  auto links = std::make_shared<const ChartLinks>(
+      config.external_url, ChartKey(config.storage_path), config.charts.value_or(Millis(0)));
+  if (config.charts) {
+    config.alerting.chart_url = [links](const Alert& alert, TimestampMs now) {
+      return links->For(alert, now);
+    };
+  }
+  return links;
+}
+
 }  // namespace
 
 // In the order of the data's way; destroyed against it: first nobody asks, then nobody samples.
 struct App::Parts {
   Parts(Config c, const Clock& machine, Logger& l)
-      : config(std::move(c)), clock(machine), logger(l) {}
+      : config(std::move(c)), chart_links(LinkCharts(config)), clock(machine), logger(l) {}
   ~Parts() { stopping.request_stop(); }
 
   void AddTargets();
@@ -46,6 +71,7 @@ struct App::Parts {
   std::string Ailment() const;
 
   Config config;
+  const std::shared_ptr<const ChartLinks> chart_links;
   Timeline clock;
   Logger& logger;
   SteadyTime started = clock.Steady();
@@ -117,6 +143,9 @@ std::vector<TargetStatus> App::Parts::Targets() const {
 
 std::vector<Endpoint> App::Parts::Endpoints() {
   std::vector<Endpoint> endpoints = MakeEndpoints(MakeWebSource());
+  std::ranges::move(
+      ChartEndpoints({judge.engine(), judge.store(), clock, stopping.get_token()}, *chart_links),
+      std::back_inserter(endpoints));
   if (!config.remote_write) return endpoints;
   remote_write = std::make_unique<RemoteWrite>(judge.store(), config.retention, clock, *registry);
   endpoints.push_back(
@@ -188,6 +217,7 @@ Result<void> PrepareStorage(const std::string& path) {
 Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logger& logger) {
   if (const Result<void> storage = PrepareStorage(config.storage_path); !storage.ok())
     return storage.error();
+  if (config.external_url.empty()) config.external_url = DefaultUrl(config.web.listen_address);
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();

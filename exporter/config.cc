@@ -104,6 +104,11 @@ void ReadWeb(const YamlNode& node, Config& config, Diagnostics& diagnostics) {
     YamlMap keys(*remote_write, "remote_write", diagnostics);
     config.remote_write = keys.Bool("enabled").value_or(false);
   }
+  if (const YamlNode* charts = map.Get("charts")) {
+    YamlMap keys(*charts, "charts", diagnostics);
+    config.charts = PositiveDuration(keys, "expires", *config.charts);
+    if (!keys.Bool("enabled").value_or(true)) config.charts.reset();
+  }
   RefuseUnbuilt(map, "config_file", "put a proxy with TLS in front of tierwatch");
   if (const YamlNode* probe = map.Get("probe")) {
     YamlMap keys(*probe, "probe", diagnostics);

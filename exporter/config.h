@@ -41,7 +41,8 @@ struct Config {
   NotifyConfig alerting;
 
   HttpServerOptions web;
-  bool remote_write = false;  // POST /api/v1/write is answered
+  std::optional<Millis> charts{24 * 3'600'000};  // how long a link to a chart is good; none: off
+  bool remote_write = false;                     // POST /api/v1/write is answered
 };
 
 /// Reads a configuration; `file` names it in findings and anchors relative paths. Nothing where

@@ -13,7 +13,8 @@ set(may_include_alerts_receivers base alerts/template alerts/receivers alerts/ru
 set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/alert.h)
 set(may_include_demo base collectors/client demo)
 set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
-  demo exporter exporter/api)
+  demo exporter exporter/api exporter/chart)
+set(may_include_exporter_chart base alerts/series alerts/promql alerts/template alerts/rules exporter exporter/chart)
 set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify exporter
   exporter/api)
 
@@ -22,6 +23,7 @@ set(only_yaml-cpp/ "^base/yaml\\.cc$")
 set(only_spdlog/ "^base/log\\.cc$")
 set(only_absl/ "^base/time_zone\\.cc$")
 set(only_curl/ "^base/transfer\\.h$")
+set(only_cairo/ "^exporter/chart/drawing\\.cc$")
 set(only_sqlite3 "^base/database\\.cc$")
 set(only_hiredis/ "^collectors/client/")
 set(only_pqxx/ "^collectors/client/")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct NotifyConfig {
   std::optional<HeartbeatConfig> heartbeat;  // tierwatch's own
   std::vector<InhibitRule> inhibit_rules;
   TimeIntervals time_intervals;
+  /// Where a chart of an alert is, told as its annotation `chart_url`; "" = nowhere. May be empty.
+  std::function<std::string(const Alert&, TimestampMs now)> chart_url;
 };
 
 /// Reads the section; every finding is added with its place. What Alertmanager knows and tierwatch

@@ -237,6 +237,20 @@ bool Dispatcher::IsMutedNow(const Route& route) const {
          (!active.empty() && std::none_of(active.begin(), active.end(), holds));
 }
 
+namespace {
+
+// A rule's own annotation of that name stays.
+void AddChartUrls(const std::function<std::string(const Alert&, TimestampMs)>& chart_url,
+                  Notification& notification) {
+  constexpr std::string_view kName = "chart_url";
+  for (Alert& alert : notification.alerts) {
+    if (!alert.annotations.Has(kName))
+      alert.annotations.Set(kName, chart_url(alert, notification.time));
+  }
+}
+
+}  // namespace
+
 void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alerts,
                       const Integration& integration) {
   const auto key = std::make_pair(integration.name(), group.key);
@@ -287,6 +301,7 @@ void Dispatcher::Tell(const Group& group, const std::vector<const Alert*>& alert
   notification.group_labels = group.labels;
   notification.time = parts_.clock.Now();
   notification.external_url = parts_.external_url;
+  if (parts_.config.chart_url) AddChartUrls(parts_.config.chart_url, notification);
   if (!group.fell_back && !group.route->fallback.empty() &&
       group.route->fallback != integration.receiver())
     notification.fallback_after = group.route->fallback_after;

@@ -28,6 +28,11 @@ struct Part {
   bool always;  // also where it is empty
 };
 
+// The first alert's chart, where Slack would take so long a link.
+constexpr const char* kChart =
+    "{{ with (index .Alerts 0).Annotations.chart_url }}{{ if lt (len .) 3000 }}{{ . }}{{ end }}{{ "
+    "end }}";
+
 // In the order of Alertmanager's payload.
 constexpr Part kMessage[] = {{"channel", "", false},
                              {"username", R"({{ template "slack.default.username" . }})", false},
@@ -40,7 +45,7 @@ constexpr Part kAttachment[] = {
     {"text", R"({{ template "slack.default.text" . }})", true},
     {"fallback", R"({{ template "slack.default.fallback" . }})", true},
     {"callback_id", R"({{ template "slack.default.callbackid" . }})", true},
-    {"image_url", "", false},
+    {"image_url", kChart, false},
     {"thumb_url", "", false},
     {"footer", R"({{ template "slack.default.footer" . }})", true},
     {"color", R"({{ if eq .Status "firing" }}danger{{ else }}good{{ end }})", false}};

@@ -48,7 +48,8 @@ global:
 storage: {path: ":memory:", retention: 30m, max_bytes: 1GiB}
 rule_files: ["rules/*.yml", rules/a.yml]
 alerting: {route: {receiver: x}, receivers: [{name: x}]}
-web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}, remote_write: {enabled: true}}
+web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false}, remote_write: {enabled: true},
+  charts: {expires: 2h}}
 )",
                                  dir.path() + "/tw.yml", resources, diagnostics);
   ASSERT_TRUE(config) << diagnostics.ToString();
@@ -63,6 +64,7 @@ web: {listen_address: "127.0.0.1:0", max_connections: 32, probe: {enabled: false
   EXPECT_EQ(config->alerting.receivers.size(), 1u);
   EXPECT_EQ(config->web.max_connections, 32);
   EXPECT_TRUE(config->remote_write);
+  EXPECT_EQ(config->charts, std::chrono::hours(2));
 }
 
 TEST(Config, EntriesBecomeTargetsWithTheirLabelsAndRhythm) {
@@ -99,6 +101,7 @@ TEST(Config, EachFindingHasItsPlace) {
       {"web: {config_file: web.yml}", "config_file is not supported yet"},
       {"web: {probe: {enabled: true}}", "/probe is not supported yet"},
       {"web: {listen_address: '9917'}", "tw.yml:1:7: a listen address is host:port or :port"},
+      {"web: {charts: {expires: 0s}}", "longer than 0"},
       {"web: {remote_write: true}", "remote_write"},
       {"web: {remote_write: {enable: true}}", "unknown key"},
       {"web: {max_connections: 1}", "max_connections must be 2 to 4096"},

@@ -18,11 +18,13 @@ using testing::IsEmpty;
 // …".
 class Scene {
  public:
-  explicit Scene(std::string_view yaml) {
+  explicit Scene(std::string_view yaml,
+                 std::function<std::string(const Alert&, TimestampMs)> chart_url = {}) {
     Diagnostics diagnostics;
     const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
     config_ = ReadNotifyConfig(node.value(), diagnostics);
     EXPECT_EQ(diagnostics.ToString(), "");
+    config_.chart_url = std::move(chart_url);
     Restart();
   }
 
@@ -43,8 +45,9 @@ class Scene {
 
   void Fire(Labels labels) { Put(std::move(labels), AlertState::kFiring); }
   void Resolve(Labels labels) { Put(std::move(labels), AlertState::kResolved); }
-  void Put(Labels labels, AlertState state, Millis age = Millis{0}) {
+  void Put(Labels labels, AlertState state, Millis age = Millis{0}, Labels annotations = {}) {
     Alert alert;
+    alert.annotations = std::move(annotations);
     alert.labels = std::move(labels);
     alert.state = state;
     alert.fired_at = clock_.Now() - age.count();
@@ -92,6 +95,18 @@ receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
 const Labels kA{{"alertname", "A"}, {"service", "s"}};
 const Labels kB{{"alertname", "B"}, {"service", "s"}};
 const Labels kC{{"alertname", "C"}, {"service", "t"}};
+
+TEST(DispatcherTest, AlertsAreToldWithTheirCharts) {
+  Scene scene(kOneReceiver, [](const Alert& alert, TimestampMs) {
+    return "http://tw/chart.png?" + std::string(alert.labels.Get("alertname"));
+  });
+  scene.Fire(kA);
+  scene.Put(kB, AlertState::kFiring, Millis{0}, {{"chart_url", "http://mine"}});
+  scene.After(seconds(10));
+  ASSERT_EQ(scene.last().alerts.size(), 2u);
+  EXPECT_EQ(scene.last().alerts[0].annotations.Get("chart_url"), "http://tw/chart.png?A");
+  EXPECT_EQ(scene.last().alerts[1].annotations.Get("chart_url"), "http://mine");
+}
 
 TEST(DispatcherTest, WaitsThenTellsTheGroupOnce) {
   Scene scene(kOneReceiver);

@@ -142,6 +142,19 @@ TEST(OpsgenieTest, CreatesAndClosesByAlias) {
   EXPECT_EQ(Json::parse(requests[1].body), (Json{{"source", kLink}}));
 }
 
+TEST(SlackTest, ShowsTheFirstAlertsChart) {
+  const auto slack = Make("slack_configs: [{channel: '#c', api_url: 'http://h'}]");
+  Notification page = Page();
+  const auto image = [&] {
+    return Json::parse(slack->Encode(page))["attachments"][0].value("image_url", "none");
+  };
+  EXPECT_EQ(image(), "none");
+  page.alerts[0].annotations.Set("chart_url", "http://tw/chart.png?x&y");
+  EXPECT_EQ(image(), "http://tw/chart.png?x&y");
+  page.alerts[0].annotations.Set("chart_url", "http://tw/" + std::string(3'000, 'x'));
+  EXPECT_EQ(image(), "none");
+}
+
 TEST(SlackTest, IncomingWebhook) {
   HttpSink sink;
   sink.Script(

@@ -266,6 +266,7 @@ TEST_F(JudgeTest, ASetClockMovesSamplesAndAlertsAlong) {
     Append(1);
     ASSERT_TRUE(WaitUntil([&] { return judge_->Alerts().empty(); }));
     EXPECT_THAT(Show(judge_->Instant("tier_available", timeline_.Now())), HasSubstr(" 1.0000"));
+    ASSERT_TRUE(WaitUntil([&] { return Pages("resolved") == resolved + 1; }));
   }
 }
 

@@ -32,7 +32,8 @@ TEST(HeartbeatTest, BeatsWhileAllIsWellAndOnlyThen) {
     Heartbeat heartbeat(Config(sink.Url("/beat"), Millis{5}), ailment, clock, *logger, registry);
     ASSERT_TRUE(WaitUntil([&] { return asked >= 6; }));
   }
-  EXPECT_EQ(sink.Requests().size(), static_cast<std::size_t>(asked) - 2);
+  // The last one may have been cut off by the end.
+  EXPECT_THAT(sink.Requests().size(), testing::AnyOf(asked - 2, asked - 3));
   EXPECT_EQ(sink.Requests()[0].path, "/beat");
   EXPECT_GT(registry.Collect()[0].metric[0].gauge.value, 1.7e9);
 }

@@ -149,9 +149,11 @@ std::vector<Endpoint> App::Parts::Endpoints() {
   if (!config.remote_write) return endpoints;
   remote_write = std::make_unique<RemoteWrite>(judge.store(), config.retention, clock, *registry);
   endpoints.push_back(
-      {"/api/v1/write",
-       [this](const ServerRequest& request) { return remote_write->Answer(request); },
-       {"POST"}});
+      {.path = "/api/v1/write",
+       .handler = [this](const ServerRequest& request) { return remote_write->Answer(request); },
+       .methods = {"POST"},
+       .max_body_bytes = RemoteWrite::kMaxBodyBytes,
+       .body_refused = [this](int status) { remote_write->CountAnswer(status); }});
   return endpoints;
 }
 

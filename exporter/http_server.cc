@@ -50,9 +50,10 @@ HttpReply Plain(int status, std::string_view text) {
 }
 
 // The body, bounded; nothing and a reply where it can't be taken.
-std::optional<HttpReply> ReadBody(mg_connection* connection, const HttpServerOptions& options,
-                                  ServerRequest& request) {
-  const std::size_t limit = options.max_body_bytes;
+std::optional<HttpReply> ReadBody(mg_connection* connection, const Endpoint& route,
+                                  const HttpServerOptions& options, ServerRequest& request) {
+  const std::size_t limit =
+      route.max_body_bytes > 0 ? route.max_body_bytes : options.max_body_bytes;
   const long long length = mg_get_request_info(connection)->content_length;
   const bool chunked = !request.Header("transfer-encoding").empty();
   if (chunked && !request.Header("content-length").empty()) {
@@ -148,7 +149,10 @@ HttpReply Answer(mg_connection* connection, const Endpoint* route, const HttpSer
     reply.headers.emplace_back("Allow", fmt::format("{}", fmt::join(methods, ", ")));
     return reply;
   }
-  if (auto refused = ReadBody(connection, options, request)) return *refused;
+  if (auto refused = ReadBody(connection, *route, options, request)) {
+    if (route->body_refused) route->body_refused(refused->status);
+    return *refused;
+  }
   return RunHandler(*route, request, logger);
 }
 

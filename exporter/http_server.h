@@ -57,6 +57,9 @@ struct Endpoint {
   /// whose stack is small, and the connection is kept alive. False: it runs on a thread with a full
   /// stack; the connection is closed.
   bool ready_made = false;
+  std::size_t max_body_bytes = 0;  // 0: the server's limit
+  /// Called with the status where a body was not taken, and so the handler not called.
+  std::function<void(int)> body_refused = {};
 };
 
 struct HttpServerOptions {

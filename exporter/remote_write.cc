@@ -21,7 +21,6 @@ using prometheus::MetricType;
 using series::LabelView;
 using series::SampleView;
 
-constexpr int kMaxAtOnce = 16;  // requests under way, each with its text in memory
 constexpr Millis kMaxAhead{10 * 60'000};
 
 constexpr MetricInfo kRequests{"tierwatch_remote_write_requests_total",
@@ -326,8 +325,12 @@ HttpReply RemoteWrite::Answer(const ServerRequest& request) {
     reply.headers.emplace_back("Retry-After", "1");
   }
   metrics_->under_way.fetch_sub(1);
-  metrics_->requests.Add({{"code", std::to_string(reply.status)}}).Increment();
+  CountAnswer(reply.status);
   return reply;
+}
+
+void RemoteWrite::CountAnswer(int status) {
+  metrics_->requests.Add({{"code", std::to_string(status)}}).Increment();
 }
 
 }  // namespace tierwatch

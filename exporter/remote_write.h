@@ -24,9 +24,16 @@ std::span<const MetricInfo> RemoteWriteMetrics();
 /// cuts a scrape in two disturbs one metric only. A sample that can't be taken holds up no other:
 /// the rest of the request is kept, the answer is 400 and says how many were refused and why, and
 /// so do the metrics. 200 (2.0) or 204 (1.0) where all were taken, or were there already; 415 for
-/// another content, 413 for too much of it, 503 where too many write at once.
+/// another content, 413 for too much of it. Where too many write at once, 503 and Retry-After: a
+/// sender keeps the request and sends it again, as it does for every 5xx; for a 4xx it doesn't.
 class RemoteWrite {
  public:
+  /// Of a request, compressed: 2,000 samples, which is what Prometheus sends at most unless it is
+  /// told otherwise, fit with 2 KiB of labels each even where nothing of them can be compressed.
+  static constexpr std::size_t kMaxBodyBytes = 4u << 20;
+  /// Requests under way; each has its text in memory.
+  static constexpr int kMaxAtOnce = 16;
+
   /// Samples older than `retention` are refused (0: none are), as are those of over 10 minutes in
   /// the future: Prometheus's limit.
   RemoteWrite(series::Store& store, Millis retention, const Clock& clock,
@@ -34,6 +41,8 @@ class RemoteWrite {
   ~RemoteWrite();
 
   HttpReply Answer(const ServerRequest& request);
+  /// Counts an answer that was given for us: the body was not taken.
+  void CountAnswer(int status);
 
  private:
   struct Metrics;

@@ -55,6 +55,15 @@ class HttpServerTest : public testing::Test {
     routes.push_back({"/label/{name}/values", [](const ServerRequest& request) {
                         return HttpReply::Of(200, "text/plain", request.path_parameter);
                       }});
+    routes.push_back({.path = "/large",
+                      .handler =
+                          [](const ServerRequest& request) {
+                            return HttpReply::Of(200, "text/plain",
+                                                 std::to_string(request.body.size()));
+                          },
+                      .methods = {"POST"},
+                      .max_body_bytes = 5000,
+                      .body_refused = [](int status) { refused_ = status; }});
     routes.push_back({"/deep", [](const ServerRequest&) {
                         volatile char large[1 << 20] = {};
                         large[0] = 'd';
@@ -107,6 +116,7 @@ class HttpServerTest : public testing::Test {
 
   static inline std::unique_ptr<Logger> logger_;
   static inline std::unique_ptr<HttpServer> server_;
+  static inline std::atomic<int> refused_ = 0;
 };
 
 TEST_F(HttpServerTest, AnswersGetHeadAndPost) {
@@ -159,6 +169,13 @@ TEST_F(HttpServerTest, SaysWhatIsWrongWithARequest) {
   EXPECT_THAT(Raw("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"),
               StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Raw("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+}
+
+TEST_F(HttpServerTest, APathMayTakeMoreAndHearsOfWhatItDidNotGet) {
+  EXPECT_EQ(Send(Post(std::string(5000, 'x')), "/large").body, "5000");
+  EXPECT_EQ(refused_, 0);
+  EXPECT_EQ(Send(Post(std::string(5001, 'x')), "/large").status, 413);
+  EXPECT_EQ(refused_, 413);
 }
 
 TEST_F(HttpServerTest, BoundsAChunkedBody) {

@@ -7,9 +7,11 @@
 #include <prometheus/registry.h>
 #include <snappy.h>
 
+#include <atomic>
 #include <map>
 #include <protozero/pbf_writer.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "alerts/promql/promql.h"
@@ -214,6 +216,25 @@ TEST_F(RemoteWriteTest, RefusesSeriesBeyondTheLimit) {
   EXPECT_EQ(Ask("count(m)"), "{} 100");
 }
 
+std::string SecondRequest(const std::vector<std::string>& symbols,
+                          const std::vector<std::string>& series) {
+  std::string bytes;
+  pbf_writer request(bytes);
+  for (const std::string& one : series) request.add_message(5, one);
+  for (const std::string& symbol : symbols) request.add_string(4, symbol);
+  return bytes;
+}
+
+std::string SecondSeries(const std::vector<std::uint32_t>& references,
+                         const std::vector<Point>& points, const std::string& histogram = "") {
+  std::string bytes;
+  pbf_writer series(bytes);
+  series.add_packed_uint32(1, references.begin(), references.end());
+  for (const Point& point : points) series.add_message(2, PointMessage(point));
+  if (!histogram.empty()) series.add_message(3, histogram);
+  return bytes;
+}
+
 // 10 observations: 1 of zero, 2 and 3 in the buckets 1 and 2, 4 in bucket 5; of sum 25.
 std::string Histogram(std::uint64_t count, const std::vector<std::int64_t>& deltas = {2, 1, 1}) {
   std::string bytes;
@@ -243,6 +264,59 @@ TEST_F(RemoteWriteTest, TakesHistogramsOfIntegers) {
   EXPECT_EQ(Ask("histogram_fraction(16, 32, h)"), "{} 0.4");
 }
 
+// 10.5 observations as floats: 0.5 of zero, 4 in (-1, -0.5], 2.25 and 3.75 in (0.5, 1] and (1, 2].
+TEST_F(RemoteWriteTest, TakesHistogramsOfFloats) {
+  std::string bytes;
+  pbf_writer message(bytes);
+  message.add_double(2, 10.5);
+  message.add_double(3, 7);
+  message.add_sint32(4, 0);
+  message.add_double(5, 0.001);
+  message.add_double(7, 0.5);
+  std::string one, two;
+  pbf_writer(one).add_uint32(2, 1);  // at bucket 0
+  pbf_writer(two).add_uint32(2, 2);
+  message.add_message(8, one);
+  const std::vector<double> negative = {4}, positive = {2.25, 3.75};
+  message.add_packed_double(10, negative.begin(), negative.end());
+  message.add_message(11, two);
+  message.add_packed_double(13, positive.begin(), positive.end());
+  message.add_int64(15, kNow);
+  EXPECT_EQ(Send(Request({Series({{"__name__", "h"}}, {}, bytes)})).status, 204);
+  EXPECT_EQ(Ask("histogram_count(h)"), "{} 10.5");
+  EXPECT_EQ(Ask("histogram_fraction(1, 2, h) * 10.5"), "{} 3.75");
+  EXPECT_EQ(Ask("histogram_fraction(-1, -0.5, h) * 10.5"), "{} 4");
+}
+
+// Bounds of its own: 2 up to 0.1, 5 up to 1, 3 above.
+TEST_F(RemoteWriteTest, TakesHistogramsWithBoundsOfTheirOwn) {
+  const auto histogram = [](const std::vector<double>& bounds) {
+    std::string bytes, span;
+    pbf_writer message(bytes);
+    message.add_uint64(1, 10);
+    message.add_double(3, 9);
+    message.add_sint32(4, -53);
+    pbf_writer(span).add_uint32(2, 3);
+    message.add_message(11, span);
+    const std::vector<std::int64_t> deltas = {2, 3, -2};
+    message.add_packed_sint64(12, deltas.begin(), deltas.end());
+    message.add_int64(15, kNow);
+    message.add_packed_double(16, bounds.begin(), bounds.end());
+    return bytes;
+  };
+  const auto send = [&](const std::vector<double>& bounds) {
+    return Send(SecondRequest({"", "__name__", "h"}, {SecondSeries({1, 2}, {}, histogram(bounds))}),
+                kSecond);
+  };
+  EXPECT_EQ(send({0.1, 1}).status, 200);
+  EXPECT_EQ(Ask("histogram_count(h)"), "{} 10");
+  // Linear within (0.1, 1]: of its 5 observations the rank 4.5 of 10 has 2.5 behind it.
+  EXPECT_EQ(Ask("histogram_quantile(0.45, h)"), "{} 0.55");
+  EXPECT_EQ(Ask("histogram_quantile(0.9, h)"), "{} 1");  // the last bound
+  EXPECT_EQ(send({1, 0.1}).status, 400);
+  EXPECT_EQ(Refused("histogram"), 1);
+}
+
 TEST_F(RemoteWriteTest, RefusesHistogramsThatMakeNoSense) {
   const std::pair<std::string, const char*> cases[] = {
       {Histogram(11), "its buckets have 10 observations, its count is 11"},
@@ -255,25 +329,6 @@ TEST_F(RemoteWriteTest, RefusesHistogramsThatMakeNoSense) {
     EXPECT_THAT(*reply.body, HasSubstr(problem));
   }
   EXPECT_EQ(Refused("histogram"), 3);
-}
-
-std::string SecondRequest(const std::vector<std::string>& symbols,
-                          const std::vector<std::string>& series) {
-  std::string bytes;
-  pbf_writer request(bytes);
-  for (const std::string& one : series) request.add_message(5, one);
-  for (const std::string& symbol : symbols) request.add_string(4, symbol);
-  return bytes;
-}
-
-std::string SecondSeries(const std::vector<std::uint32_t>& references,
-                         const std::vector<Point>& points, const std::string& histogram = "") {
-  std::string bytes;
-  pbf_writer series(bytes);
-  series.add_packed_uint32(1, references.begin(), references.end());
-  for (const Point& point : points) series.add_message(2, PointMessage(point));
-  if (!histogram.empty()) series.add_message(3, histogram);
-  return bytes;
 }
 
 TEST_F(RemoteWriteTest, TakesTheSecondVersion) {
@@ -292,6 +347,96 @@ TEST_F(RemoteWriteTest, TakesTheSecondVersion) {
   EXPECT_EQ(Ask("m"), "m{job=\"j\"} 2");
   EXPECT_EQ(Ask("histogram_count(h)"), "{} 10");
   EXPECT_EQ(Refused("exemplar"), 1);
+}
+
+TEST_F(RemoteWriteTest, ManyWriteAtOnceAndNothingIsLost) {
+  constexpr int kSenders = 40, kRequests = 50;
+  std::atomic<int> busy = 0, other = 0;
+  {
+    std::vector<std::jthread> senders;
+    for (int sender = 0; sender < kSenders; ++sender) {
+      senders.emplace_back([&, sender] {
+        for (int i = 0; i < kRequests; ++i) {
+          const Pairs labels = {{"__name__", "m"}, {"sender", std::to_string(sender)}};
+          int status = 0;  // a sender keeps what was answered with 503
+          while ((status = SendOne(labels, {{kNow - kRequests + i, i * 1.0}})) == 503) ++busy;
+          other += status != 204;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(other, 0);
+  EXPECT_EQ(Ask("count(m)"), "{} 40");
+  EXPECT_EQ(Ask("sum(count_over_time(m[1m]))"), "{} 2000");
+  EXPECT_EQ(Ask("sum(sum_over_time(m[1m]))"), "{} 49000");  // 40 times the sum of 0 to 49
+  EXPECT_EQ(Counted("tierwatch_remote_write_samples_total", "1.0"), 2000);
+  EXPECT_EQ(std::max(0.0, Counted("tierwatch_remote_write_requests_total", "503")), busy);
+}
+
+// Whoever looks at it waits until it is let go.
+class HeldClock final : public Clock {
+ public:
+  TimestampMs Now() const override {
+    ++waiting;
+    let_go.wait(false);
+    return kNow;
+  }
+  SteadyTime Steady() const override { return {}; }
+
+  mutable std::atomic<int> waiting = 0;
+  std::atomic<bool> let_go = false;
+};
+
+TEST_F(RemoteWriteTest, ASenderOfTooManyIsToldToComeAgain) {
+  HeldClock clock;
+  prometheus::Registry registry;
+  RemoteWrite write(store_, Millis{0}, clock, registry);
+  ServerRequest request;
+  const std::string message = Request({Series({{"__name__", "m"}}, {{kNow, 1}})});
+  snappy::Compress(message.data(), message.size(), &request.body);
+  std::vector<std::jthread> senders;
+  std::atomic<int> taken = 0;
+  for (int i = 0; i < RemoteWrite::kMaxAtOnce; ++i)
+    senders.emplace_back([&] { taken += write.Answer(request).status == 204; });
+  while (clock.waiting < RemoteWrite::kMaxAtOnce) std::this_thread::yield();
+  const HttpReply reply = write.Answer(request);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.headers, testing::Contains(testing::Pair("Retry-After", "1")));
+  clock.let_go = true;
+  clock.let_go.notify_all();
+  senders.clear();
+  EXPECT_EQ(taken, RemoteWrite::kMaxAtOnce);  // all but one were there already
+  EXPECT_EQ(write.Answer(request).status, 204);
+}
+
+// A rule asks a standing question, which keeps what it found for the next time.
+TEST_F(RemoteWriteTest, StandingRulesSeeWhatIsWritten) {
+  const auto questions = AskStanding(engine_, store_, clock_)({});
+  const std::size_t sum = questions->Add(*promql::Parse("sum(rate(c_total[10s]))"));
+  const auto ask = [&]() -> double {
+    questions->NewRound();
+    const auto elements = questions->Ask(sum, clock_.Now());
+    if (!elements.ok() || elements->values.size() != 1 || !elements->Has(0)) return -1;
+    return elements->values[0];
+  };
+  EXPECT_EQ(ask(), -1);
+  for (int second = 0; second < 30; ++second) {
+    clock_.Advance(Millis(1'000));
+    const double value = 5.0 * second;
+    EXPECT_EQ(SendOne({{"__name__", "c_total"}, {"i", "a"}}, {{clock_.Now(), value}}), 204);
+    if (second >= 15) {  // one that came later
+      EXPECT_EQ(SendOne({{"__name__", "c_total"}, {"i", "b"}}, {{clock_.Now(), value}}), 204);
+    }
+    if (second == 14) {
+      EXPECT_DOUBLE_EQ(ask(), 5);
+    }
+  }
+  EXPECT_DOUBLE_EQ(ask(), 10);
+  EXPECT_EQ(
+      SendOne({{"__name__", "c_total"}, {"i", "a"}}, {{clock_.Now() + 1, series::StaleMarker()}}),
+      204);
+  clock_.Advance(Millis(9'500));
+  EXPECT_EQ(ask(), -1);  // one sample is left of each
 }
 
 TEST_F(RemoteWriteTest, SaysHowMuchOfAPartialWriteWasTaken) {

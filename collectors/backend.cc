@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "collectors/json.h"
+
 namespace tierwatch {
 
 Backend::Backend(std::string url, HttpOptions options)
@@ -31,6 +33,25 @@ BackendKeys ReadBackendKeys(YamlMap& entry) {
   if (const YamlNode* http = entry.Get("http"))
     keys.http = ReadHttpOptions(*http, entry.diagnostics());
   return keys;
+}
+
+JsonPointers ReadPointers(YamlMap& entry, std::string_view key,
+                          std::span<const std::string_view> names) {
+  JsonPointers pointers;
+  const YamlNode* node = entry.Get(key);
+  if (node == nullptr) return pointers;
+  YamlMap map(*node, key, entry.diagnostics());
+  for (const std::string_view name : names) {
+    const std::optional<std::string> pointer = map.String(name);
+    if (!pointer) continue;
+    if (!Json::IsPointer(*pointer)) {
+      entry.diagnostics().Add(
+          map.Where(name),
+          fmt::format("expected a JSON pointer such as /stats/hits, not \"{}\"", *pointer));
+    }
+    pointers.emplace(name, *pointer);
+  }
+  return pointers;
 }
 
 Result<std::string> BackendName(const std::string& url) {

@@ -1,6 +1,9 @@
 // An instance of the watched application: GETs of its health endpoints.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -32,6 +35,13 @@ struct BackendKeys {
   HttpOptions http;
 };
 BackendKeys ReadBackendKeys(YamlMap& entry);
+
+/// Where a backend of another shape has its figures: JSON pointers by the name of a figure.
+using JsonPointers = std::map<std::string, std::string, std::less<>>;
+
+/// Reads a map of JSON pointers whose keys are among `names`; what is wrong is reported.
+JsonPointers ReadPointers(YamlMap& entry, std::string_view key,
+                          std::span<const std::string_view> names);
 
 /// The label `target` of a backend's URL.
 Result<std::string> BackendName(const std::string& url);

@@ -7,9 +7,9 @@
 #include <set>
 #include <utility>
 
-#include "collectors/backend.h"
 #include "collectors/cache_health_metrics.h"
 #include "collectors/claims.h"
+#include "collectors/foreign_text.h"
 #include "collectors/json.h"
 #include "collectors/tiering.h"
 
@@ -20,7 +20,13 @@ using namespace cache_health;
 
 constexpr std::size_t kMaxTiers = 64;
 constexpr std::size_t kMaxDependencies = 64;
-constexpr double kMilliseconds = 1e3;
+// What `fields` and `tier_fields` may say to be elsewhere.
+constexpr std::string_view kFields[] = {
+    "status", "healthy", "version", "timestamp",   "uptime",      "available",     "entries",
+    "hits",   "misses",  "errors",  "latency_p50", "latency_p95", "last_hit_tier", "tiers"};
+constexpr std::string_view kTierFields[] = {"name",        "type",        "available",  "entries",
+                                            "max_entries", "hits",        "misses",     "errors",
+                                            "evictions",   "latency_p50", "latency_p95"};
 constexpr std::string_view kStates[] = {"healthy", "degraded", "unhealthy", "error", "unknown"};
 
 struct Tier {
@@ -32,8 +38,8 @@ struct Tier {
 // One answer on its way to samples.
 class Answer {
  public:
-  Answer(const Json& root, const std::vector<std::string>& expected, InstanceWatch& watch)
-      : root_(root), expected_(expected), watch_(watch), stats_(FindStats()) {}
+  Answer(const Json& root, const CacheShape& shape, InstanceWatch& watch)
+      : root_(root), shape_(shape), watch_(watch), stats_(FindStats()) {}
 
   Sample Read() && {
     ReadInstance();
@@ -58,13 +64,26 @@ class Answer {
     return found == dependencies.end() ? root_["stats"] : (*found)["stats"];
   }
 
+  // Where the configuration says that it is, else where the known shapes have it.
+  const Json& Field(std::string_view name, const Json& usual) const {
+    const auto at = shape_.fields.find(name);
+    return at == shape_.fields.end() ? usual : root_.At(at->second);
+  }
+
+  const Json& Available() const {
+    return Field("available", stats_.IsNull() ? root_["healthy"] : stats_["available"]);
+  }
+  const Json& Entries() const { return Field("entries", stats_["entries"]); }
+
   void ReadInstance() {
-    const std::optional<TimestampMs> time = root_["timestamp"].Time();
-    const std::optional<double> uptime = root_["uptime"].Number();
+    const Json& timestamp = Field("timestamp", root_["timestamp"]);
+    const Json& up_for = Field("uptime", root_["uptime"]);
+    const std::optional<TimestampMs> time = timestamp.Time();
+    const std::optional<double> uptime = up_for.Number();
     if (time) claims_.Add(kTimestamp, {}, static_cast<double>(*time) / 1e3);
-    if (!root_["timestamp"].IsNull() && !time)
+    if (!timestamp.IsNull() && !time)
       claims_.Problem({"timestamp: no usable time", Reason::kParse});
-    if (!root_["uptime"].IsNull() && (!uptime || *uptime < 0)) {
+    if (!up_for.IsNull() && (!uptime || *uptime < 0)) {
       claims_.Problem({"uptime: no usable number", Reason::kParse});
     }
     if (!time || !uptime || *uptime < 0) return;
@@ -81,60 +100,63 @@ class Answer {
   }
 
   void ReadTiers() {
-    const Json& tiers = stats_["metadata"]["tiers"];
-    if (!tiers.IsNull()) {
-      const std::size_t count = std::min(tiers.items().size(), kMaxTiers);
-      for (std::size_t i = 0; i < count; ++i) ReadTier(tiers.items()[i]);
-      if (count < tiers.items().size()) {
-        claims_.Problem({fmt::format("over {} tiers", kMaxTiers), Reason::kLimit});
-      }
-      return;
+    const Json& tiers = Field("tiers", stats_["metadata"]["tiers"]);
+    const std::size_t size = tiers.items().size() + tiers.members().size();
+    for (std::size_t i = 0; i < std::min(size, kMaxTiers); ++i) {
+      if (tiers.IsMap()) ReadTier(tiers.members()[i].second, LabelText(tiers.members()[i].first));
+      if (!tiers.IsMap()) ReadTier(tiers.items()[i], "");
     }
+    if (size > kMaxTiers)
+      claims_.Problem({fmt::format("over {} tiers", kMaxTiers), Reason::kLimit});
+    if (!tiers.IsNull()) return;
     // An untiered cache is its own only tier; it goes by its type.
     const Json& type = stats_.IsNull() ? root_["backend"] : stats_["type"];
     const std::optional<std::string> name = type.Text();
     if (!name || *name == "tiered") return;
     tiers_.push_back({*name, *name, TierLevel(*name, *name)});
-    claims_.Flag(kTierAvailable, {*name, *name},
-                 stats_.IsNull() ? root_["healthy"] : stats_["available"]);
-    claims_.Number(kTierEntries, {*name}, stats_["entries"]);
+    claims_.Flag(kTierAvailable, {*name, *name}, Available());
+    claims_.Number(kTierEntries, {*name}, Entries());
   }
 
-  void ReadTier(const Json& tier) {
-    const std::string type = tier["type"].Text().value_or("");
-    const std::string name = tier["name"].Text().value_or(type);
+  void ReadTier(const Json& tier, const std::string& key) {
+    const auto field = [&](std::string_view name, const Json& usual) -> const Json& {
+      const auto at = shape_.tier_fields.find(name);
+      return at == shape_.tier_fields.end() ? usual : tier.At(at->second);
+    };
+    // Backends put a tier's own figures beside its name or among its metadata.
+    const auto value = [&](std::string_view name, std::string_view usual) -> const Json& {
+      const Json& nested = tier["metadata"][usual];
+      return field(name, nested.IsNull() ? tier[usual] : nested);
+    };
+    const std::string type = field("type", tier["type"]).Text().value_or("");
+    const std::string name = field("name", tier["name"]).Text().value_or(key.empty() ? type : key);
     if (name.empty()) return claims_.Problem({"a tier without a name", Reason::kParse});
     if (!names_.insert(name).second)
       return claims_.Problem({"two tiers of one name", Reason::kParse});
     tiers_.push_back({name, type, TierLevel(name, type)});
-    // Backends put a tier's own figures beside its name or among its metadata.
-    const auto value = [&tier](std::string_view key) -> const Json& {
-      const Json& nested = tier["metadata"][key];
-      return nested.IsNull() ? tier[key] : nested;
-    };
-    claims_.Flag(kTierAvailable, {name, type}, tier["available"]);
-    claims_.Number(kTierEntries, {name}, value("entries"));
-    claims_.Number(kTierMaxEntries, {name}, value("maxEntries"));
-    Counter(kTierHits, {name}, value("hits"));
-    Counter(kTierMisses, {name}, value("misses"));
-    Counter(kTierErrors, {name}, value("errors"));
-    Counter(kTierEvictions, {name}, value("evictions"));
-    claims_.Number(kTierLatencyP50, {name}, value("latencyP50"), kMilliseconds);
-    claims_.Number(kTierLatencyP95, {name}, value("latencyP95"), kMilliseconds);
+    claims_.Flag(kTierAvailable, {name, type}, field("available", tier["available"]));
+    claims_.Number(kTierEntries, {name}, value("entries", "entries"));
+    claims_.Number(kTierMaxEntries, {name}, value("max_entries", "maxEntries"));
+    Counter(kTierHits, {name}, value("hits", "hits"));
+    Counter(kTierMisses, {name}, value("misses", "misses"));
+    Counter(kTierErrors, {name}, value("errors", "errors"));
+    Counter(kTierEvictions, {name}, value("evictions", "evictions"));
+    Latency(kTierLatencyP50, {name}, value("latency_p50", "latencyP50"));
+    Latency(kTierLatencyP95, {name}, value("latency_p95", "latencyP95"));
   }
 
   void ReadTotals() {
-    claims_.Flag(kAvailable, {}, stats_.IsNull() ? root_["healthy"] : stats_["available"]);
-    claims_.Number(kEntries, {}, stats_["entries"]);
-    Counter(kHits, {}, Totals()["hits"]);
-    Counter(kMisses, {}, Totals()["misses"]);
-    Counter(kErrors, {}, Totals()["errors"]);
-    claims_.Number(kLatencyP50, {}, Totals()["latencyP50"], kMilliseconds);
-    claims_.Number(kLatencyP95, {}, Totals()["latencyP95"], kMilliseconds);
+    claims_.Flag(kAvailable, {}, Available());
+    claims_.Number(kEntries, {}, Entries());
+    Counter(kHits, {}, Field("hits", Totals()["hits"]));
+    Counter(kMisses, {}, Field("misses", Totals()["misses"]));
+    Counter(kErrors, {}, Field("errors", Totals()["errors"]));
+    Latency(kLatencyP50, {}, Field("latency_p50", Totals()["latencyP50"]));
+    Latency(kLatencyP95, {}, Field("latency_p95", Totals()["latencyP95"]));
   }
 
   void ReadLastHit() {
-    const std::optional<std::string> last = Totals()["lastHitTier"].Text();
+    const std::optional<std::string> last = Field("last_hit_tier", Totals()["lastHitTier"]).Text();
     if (!last) return;
     for (const Tier& tier : tiers_)
       claims_.Add(kLastHitTier, {tier.name}, tier.name == *last ? 1 : 0);
@@ -144,28 +166,29 @@ class Answer {
 
   // Says nothing where the answer names no tier: what is there is then unknown.
   void ReadExpected() {
-    if (expected_.empty() || tiers_.empty()) return;
+    const std::vector<std::string>& expected = shape_.expected;
+    if (expected.empty() || tiers_.empty()) return;
     std::set<std::string_view> seen;
     for (const Tier& tier : tiers_) {
-      const bool wanted =
-          std::find(expected_.begin(), expected_.end(), tier.level) != expected_.end();
+      const bool wanted = std::find(expected.begin(), expected.end(), tier.level) != expected.end();
       claims_.Add(kTierExpected, {tier.name}, wanted ? 1 : 0);
       seen.insert(tier.level);
     }
-    for (const std::string& level : expected_) {
+    for (const std::string& level : expected) {
       if (!seen.contains(level) && !names_.contains(level)) claims_.Add(kTierExpected, {level}, 1);
     }
   }
 
   void ReadStatus() {
-    std::string status = root_["status"].Text().value_or("");
-    const std::optional<bool> healthy = root_["healthy"].Bool();
+    std::string status = Field("status", root_["status"]).Text().value_or("");
+    const std::optional<bool> healthy = Field("healthy", root_["healthy"]).Bool();
     if (status.empty() && healthy) status = *healthy ? "healthy" : "unhealthy";
     if (status.empty()) status = "unknown";
     if (std::find(std::begin(kStates), std::end(kStates), status) == std::end(kStates))
       status = "unknown";
     claims_.State(kStatus, status, kStates);
-    claims_.Add(kInfo, {root_["version"].Text().value_or(""), Tiering(), status}, 1);
+    claims_.Add(kInfo, {Field("version", root_["version"]).Text().value_or(""), Tiering(), status},
+                1);
     if (status == "error") {
       const Json& detail = root_["error"].IsNull() ? root_["message"] : root_["error"];
       claims_.Problem({"the backend says that it failed: " + detail.Text().value_or("no detail")});
@@ -208,6 +231,10 @@ class Answer {
     if (!watch_.several()) claims_.Number(info, labels, value);
   }
 
+  void Latency(const MetricInfo& info, Claims::LabelValues labels, const Json& value) {
+    claims_.Number(info, labels, value, shape_.latency_units);
+  }
+
   const Json& Totals() const {
     const Json& totals = root_["tierMetrics"];
     return totals.IsNull() ? stats_["metadata"]["metrics"] : totals;
@@ -223,7 +250,7 @@ class Answer {
   }
 
   const Json& root_;
-  const std::vector<std::string>& expected_;
+  const CacheShape& shape_;
   InstanceWatch& watch_;
   const Json& stats_;
   Claims claims_;
@@ -233,15 +260,14 @@ class Answer {
 
 class CacheHealth final : public Collector {
  public:
-  CacheHealth(const std::string& url, HttpOptions http, std::string path,
-              std::vector<std::string> expected)
-      : backend_(url, std::move(http)), path_(std::move(path)), expected_(std::move(expected)) {}
+  CacheHealth(const std::string& url, HttpOptions http, std::string path, CacheShape shape)
+      : backend_(url, std::move(http)), path_(std::move(path)), shape_(std::move(shape)) {}
 
   Sample Collect(const SampleContext& context) override {
     const Result<HttpResponse> answer = backend_.Get(path_, context.Remaining(), context.stop);
     if (!answer.ok()) return Sample::Down(Error{answer.error()}.In(path_));
     // A backend that is unwell may say so with a status of 503 and the body of every day.
-    Sample sample = CacheHealthSample(answer->body, expected_, watch_);
+    Sample sample = CacheHealthSample(answer->body, shape_, watch_);
     if (answer->status / 100 == 2) return sample;
     if (!sample.up) return Sample::Down(StatusError(answer->status).In(path_));
     sample.errors.push_back(StatusError(answer->status).In(path_));
@@ -251,26 +277,56 @@ class CacheHealth final : public Collector {
  private:
   Backend backend_;
   const std::string path_;
-  const std::vector<std::string> expected_;
+  const CacheShape shape_;
   InstanceWatch watch_;
 };
+
+// How many of the configured unit are a second.
+double ReadLatencyUnits(YamlMap& entry) {
+  const std::string unit = entry.String("latency_unit").value_or("ms");
+  constexpr std::pair<std::string_view, double> kUnits[] = {{"s", 1}, {"ms", 1e3}, {"us", 1e6}};
+  for (const auto& [name, in_a_second] : kUnits) {
+    if (unit == name) return in_a_second;
+  }
+  entry.diagnostics().Add(entry.Where("latency_unit"),
+                          fmt::format("expected s, ms or us, not \"{}\"", unit));
+  return 1e3;
+}
 
 }  // namespace
 
 std::span<const MetricInfo> CacheHealthMetrics() { return kMetrics; }
 
-Sample CacheHealthSample(std::string_view body, const std::vector<std::string>& expected,
-                         InstanceWatch& watch) {
+Sample CacheHealthSample(std::string_view body, const CacheShape& shape, InstanceWatch& watch) {
   const Result<Json> root = Json::Parse(body);
   if (!root.ok()) return Sample::Down(Error{root.error()});
   constexpr std::string_view kMarks[] = {"status", "healthy", "dependencies", "tierMetrics"};
   const bool known = std::any_of(std::begin(kMarks), std::end(kMarks),
                                  [&](std::string_view key) { return !(*root)[key].IsNull(); });
-  if (!known) {
+  const bool named = std::any_of(shape.fields.begin(), shape.fields.end(), [&](const auto& field) {
+    return !root->At(field.second).IsNull();
+  });
+  if (!known && !named) {
     return Sample::Down(Error{
         "no health answer: neither status, healthy, dependencies nor tierMetrics", Reason::kParse});
   }
-  return Answer(*root, expected, watch).Read();
+  return Answer(*root, shape, watch).Read();
+}
+
+CacheShape ReadCacheShape(YamlMap& entry) {
+  CacheShape shape;
+  shape.fields = ReadPointers(entry, "fields", kFields);
+  shape.tier_fields = ReadPointers(entry, "tier_fields", kTierFields);
+  shape.latency_units = ReadLatencyUnits(entry);
+  const std::optional<std::string> text = entry.String("expected_tiering");
+  if (!text) return shape;
+  Result<std::vector<std::string>> levels = ParseTiering(*text);
+  if (!levels.ok()) {
+    entry.diagnostics().Add(entry.Where("expected_tiering"), levels.error().message);
+  } else {
+    shape.expected = std::move(levels).value();
+  }
+  return shape;
 }
 
 CollectorEntry ReadCacheHealth(YamlMap& entry, std::string_view, CollectorResources&) {
@@ -280,19 +336,11 @@ CollectorEntry ReadCacheHealth(YamlMap& entry, std::string_view, CollectorResour
     entry.diagnostics().Add(entry.Where("path"),
                             fmt::format("a path begins with /, not \"{}\"", path));
   }
-  std::vector<std::string> expected;
-  if (const std::optional<std::string> text = entry.String("expected_tiering")) {
-    Result<std::vector<std::string>> levels = ParseTiering(*text);
-    if (!levels.ok())
-      entry.diagnostics().Add(entry.Where("expected_tiering"), levels.error().message);
-    if (levels.ok()) expected = std::move(levels).value();
-  }
-  auto make = [http = std::move(keys.http), path,
-               expected](const std::string& url) -> Result<Target> {
+  const CacheShape shape = ReadCacheShape(entry);
+  auto make = [http = std::move(keys.http), path, shape](const std::string& url) -> Result<Target> {
     Result<std::string> name = BackendName(url);
     if (!name.ok()) return std::move(name).error();
-    return Target{std::move(name).value(),
-                  std::make_unique<CacheHealth>(url, http, path, expected)};
+    return Target{std::move(name).value(), std::make_unique<CacheHealth>(url, http, path, shape)};
   };
   return {std::move(keys.targets), std::move(make)};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,16 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxValues = 200'000;
+
+// ~1 is a slash and ~0 a tilde.
+std::string Unescape(std::string_view token) {
+  std::string text;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    const bool escape = token[i] == '~' && i + 1 < token.size();
+    text += !escape ? token[i] : token[++i] == '1' ? '/' : '~';
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -111,6 +122,38 @@ const Json& Json::operator[](std::string_view key) const {
   const auto found = std::find_if(members_.rbegin(), members_.rend(),
                                   [key](const auto& member) { return member.first == key; });
   return found == members_.rend() ? kAbsent : found->second;
+}
+
+bool Json::IsPointer(std::string_view text) {
+  if (text.empty()) return true;
+  for (std::size_t at = text.find('~'); at != std::string_view::npos; at = text.find('~', at + 1)) {
+    if (at + 1 == text.size() || (text[at + 1] != '0' && text[at + 1] != '1')) return false;
+  }
+  return text[0] == '/';
+}
+
+const Json& Json::At(std::string_view pointer) const {
+  static const Json kAbsent;
+  if (!IsPointer(pointer)) return kAbsent;
+  const Json* at = this;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);
+    const std::size_t end = std::min(pointer.find('/'), pointer.size());
+    const std::string_view token = pointer.substr(0, end);
+    pointer.remove_prefix(end);
+    at = at->kind_ == Kind::kList ? at->Element(token) : &(*at)[Unescape(token)];
+    if (at == nullptr) return kAbsent;
+  }
+  return *at;
+}
+
+// The element of a list at a decimal index without leading zeros; null where there is none.
+const Json* Json::Element(std::string_view token) const {
+  std::size_t index = 0;
+  const char* end = token.data() + token.size();
+  const auto [stop, code] = std::from_chars(token.data(), end, index);
+  const bool number = code == std::errc{} && stop == end && (token == "0" || token[0] != '0');
+  return number && index < items_.size() ? &items_[index] : nullptr;
 }
 
 std::optional<double> Json::Number() const {

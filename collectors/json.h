@@ -30,6 +30,11 @@ class Json {
   /// The member of a map (the last of equal keys); null where there is none.
   const Json& operator[](std::string_view key) const;
 
+  /// What an RFC 6901 pointer names ("/a/0/b~1c"; "" is the value itself); null where there is
+  /// nothing, also for a text that is no pointer.
+  const Json& At(std::string_view pointer) const;
+  static bool IsPointer(std::string_view text);
+
   /// A finite number; also one in a string, since drivers write large integers so.
   std::optional<double> Number() const;
   /// true and false; also as strings.
@@ -42,6 +47,7 @@ class Json {
 
  private:
   friend class JsonBuilder;
+  const Json* Element(std::string_view token) const;
   Kind kind_ = Kind::kNull;
   bool bool_ = false;
   double number_ = 0;

@@ -86,7 +86,10 @@ Result<Target> MakeTarget(const std::string& address, const Entry& entry, RedisK
   RedisWatch watch = entry.watch;
   watch.kind = kind;
   watch.members = MemberPrefix(address, *url, kind);
-  if (sentinel) watch.tier.clear();
+  if (sentinel) {
+    watch.tier.clear();
+    watch.keys.reset();
+  }
   const std::string& socket = options.address.socket;
   std::string name = socket.empty() ? url->HostPort(default_port) : "unix:" + socket;
   return Target{std::move(name), MakeRedisCollector(std::move(options), std::move(watch))};
@@ -121,7 +124,7 @@ std::span<const MetricInfo> RedisMetrics() {
   static const std::vector<MetricInfo> kAll = [] {
     std::vector<MetricInfo> all(std::begin(kNamed), std::end(kNamed));
     for (const InfoMetric& row : kInfoMetrics) all.push_back(row.metric);
-    for (const auto& more : {RedisClusterMetrics(), RedisSentinelMetrics()})
+    for (const auto& more : {RedisClusterMetrics(), RedisSentinelMetrics(), RedisKeyMetrics()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();
@@ -137,8 +140,8 @@ CollectorEntry ReadRedis(YamlMap& entry, std::string_view, CollectorResources&) 
   }
   read.sentinel.address.tls_options = read.server.address.tls_options;
   read.watch.tier = entry.String("tier").value_or("");
-  if (entry.Get("keys") != nullptr) {
-    entry.diagnostics().Add(entry.Where("keys"), "redis: keys is not supported by this version");
+  if (const YamlNode* keys = entry.Get("keys")) {
+    read.watch.keys = ReadKeySampling(*keys, entry.diagnostics());
   }
   const RedisKind kind = ReadKind(entry, read);
   for (const std::string& target : targets) {

@@ -49,7 +49,9 @@ class Redis final : public Collector {
       : client_(std::move(options)),
         watch_(std::move(watch)),
         queries_(RedisQueries(watch_.kind, watch_.primary)),
-        unknown_(queries_.size()) {}
+        unknown_(queries_.size()) {
+    if (watch_.keys) keys_.emplace(*watch_.keys);
+  }
 
   Sample Collect(const SampleContext& context) override {
     const Deadline deadline{context.clock, context.deadline, context.stop};
@@ -64,6 +66,11 @@ class Redis final : public Collector {
     // can't serve.
     const bool serves = !pong->IsError() || pong->IsError("NOPERM");
     if (pong->IsError()) sample.errors.push_back(RedisError(*pong).In("PING"));
+    // A primary's replicas hold the same keys.
+    if (keys_ && serves && !process_.is_replica) {
+      if (Result<void> step = keys_->Step(client_, context); !step.ok())
+        sample.errors.push_back(std::move(step).error());
+    }
     std::vector<prometheus::MetricFamily> families = Own(serves);
     std::move(sample.families.begin(), sample.families.end(), std::back_inserter(families));
     sample.families = std::move(families);
@@ -116,6 +123,7 @@ class Redis final : public Collector {
     families.Add(kUp, {}, up ? 1 : 0);
     if (!watch_.tier.empty()) families.Add(kTierInfo, {watch_.tier}, 1);
     families.AddHistogram(kProbeDuration, {}, probe_.Read());
+    if (up && keys_ && !process_.is_replica) keys_->AddTo(families);
     return std::move(families).Take();
   }
 
@@ -124,6 +132,7 @@ class Redis final : public Collector {
   const std::vector<RedisQuery> queries_;
   ProbeHistogram probe_;
   RedisProcess process_;
+  std::optional<RedisKeySampler> keys_;
   int known_on_ = 0;
   std::vector<bool> unknown_;  // by query
 };

@@ -98,7 +98,7 @@ class Replies {
     if (uptime && *uptime >= 0) {
       const double start = std::floor(now_ - *uptime);
       const std::string run_id = text("run_id");
-      if (run_id.empty() || run_id != process_.run_id) process_ = {run_id, start, {}};
+      if (run_id.empty() || run_id != process_.run_id) process_ = {run_id, start, false, {}};
       families_.Add(kStartTime, {}, process_.start_time);
     }
     for (const auto& [mode, key] :
@@ -115,6 +115,7 @@ class Replies {
 
   void ReadReplication() {
     const std::string_view role = info_.Text("role").value_or("");
+    process_.is_replica = role == "slave";
     if (role == "master" || role == "slave") {
       families_.Add(kRole, {"primary"}, role == "master" ? 1 : 0);
       families_.Add(kRole, {"replica"}, role == "slave" ? 1 : 0);

@@ -14,6 +14,7 @@ namespace tierwatch {
 struct RedisProcess {
   std::string run_id;
   double start_time = 0;
+  bool is_replica = false;
   LsnHistory stream;  // what was written to the replicas, and when
 };
 

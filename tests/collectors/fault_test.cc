@@ -1,5 +1,9 @@
-// The table of faults: what a peer may do wrong, the reason it is counted under, and how soon.
+// The table of faults: what a peer may do wrong, the reason it is counted under, how soon and with
+// how much memory.
 #include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
 
 #include "collectors/collector.h"
 #include "tests/support/process.h"
@@ -8,7 +12,11 @@
 namespace tierwatch {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr Millis kTimeout{400};
+// A reply may have 16 MiB, read and then parsed.
+constexpr std::size_t kMostMemory = 64u << 20;
 
 struct Fault {
   const char* name;
@@ -24,6 +32,24 @@ std::string Http(const std::string& status, const std::string& body) {
          "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
          "\r\n\r\n" + body;
 }
+
+std::string Repeated(const std::string& text, int times = 8) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// The most memory that this process has held at once, in bytes, since ForgetPeak.
+std::size_t PeakMemory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoul(line.substr(6)) * 1024;
+  }
+  ADD_FAILURE() << "no VmHWM";
+  return 0;
+}
+
+void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 std::vector<Fault> Faults() {
   const std::string health = R"({"status":"unhealthy","dependencies":[]})";
@@ -50,6 +76,41 @@ std::vector<Fault> Faults() {
        {"*2147483647\r\n", true, Millis{0}, false, false},
        "limit"},
       {"errors only", "redis", {errors, true, Millis{0}, false, false}, "other", true},
+      {"loading",
+       "redis",
+       {Repeated("-LOADING Redis is loading the dataset in memory\r\n"), true, Millis{0}, false,
+        false},
+       "other",
+       true},
+      {"asks for a password",
+       "redis",
+       {Repeated("-NOAUTH Authentication required.\r\n"), true, Millis{0}, false, false},
+       "auth"},
+      {"allows nothing",
+       "redis",
+       {Repeated("-NOPERM this user has no permissions to run the 'info' command\r\n"), true,
+        Millis{0}, false, false},
+       "privileges",
+       true},
+      {"an error that is no text",
+       "redis",
+       {Repeated("-ERR \xff\xfe\x80 \xc3\r\n"), true, Millis{0}, false, false},
+       "other",
+       true},
+      {"NULs in INFO",
+       "redis",
+       {Repeated("$4\r\n\0\0:\0\r\n"s), true, Millis{0}, false, false},
+       "parse",
+       true},
+      {"1 GiB of errors",
+       "redis",
+       {Repeated("-ERR no\r\n", 100'000), true, Millis{0}, true},
+       "other",
+       true},
+      {"1 GiB of a deeper and deeper list",
+       "redis",
+       {Repeated("*1\r\n", 1 << 18), true, Millis{0}, true},
+       "parse"},
       {"full", "redis", {"-ERR max number of clients reached\r\n", false}, "connect"},
       {"protected", "redis", {"-DENIED Redis is running in protected mode\r\n", false}, "connect"},
 
@@ -65,6 +126,33 @@ std::vector<Fault> Faults() {
        "other",
        true},
       {"over 16 MiB", "cache_health", {Http("200 OK", std::string(17 << 20, ' ')), true}, "limit"},
+
+      {"closes mid-reply",
+       "cache_health",
+       {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"status\""},
+       "connect"},
+      {"closes mid-header", "cache_health", {"HTTP/1.1 200 OK\r\nContent-Le"}, "parse"},
+      {"a byte now and then",
+       "cache_health",
+       {Http("200 OK", std::string(10'000, ' ')), true, Millis{20}},
+       "timeout",
+       false,
+       true},
+      {"1 GiB",
+       "cache_health",
+       {"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n" + std::string(1 << 20, ' '), true,
+        Millis{0}, true},
+       "limit"},
+      {"endless headers without a colon",
+       "cache_health",
+       {"HTTP/1.1 200 OK\r\n", true, Millis{0}, true},
+       "parse"},
+      {"NULs", "cache_health", {Http("200 OK", std::string(64, '\0'))}, "parse"},
+      {"bytes that are no text",
+       "cache_health",
+       {Http("200 OK", "{\"status\": \"\xff\xfe\"}")},
+       "parse"},
+      {"lists in lists", "cache_health", {Http("200 OK", Repeated("[", 100'000))}, "limit"},
 
       {"silent", "database_health", {"", true, Millis{0}, false, false}, "timeout", false, true},
       {"forbids", "database_health", {Http("401 Unauthorized", "{}")}, "auth"},
@@ -94,6 +182,8 @@ TEST(Faults, EndInTheirReasonAndInTime) {
     const std::string scheme = fault.stem == std::string("redis") ? "redis" : "http";
     const Target target =
         MakeTarget(fault.stem, scheme + "://127.0.0.1:" + std::to_string(server.port()));
+    ForgetPeak();
+    const std::size_t before = PeakMemory();
     const SteadyTime start = clock.Steady();
     const Millis timeout = fault.at_deadline ? kTimeout : Millis{10'000};
     const Sample sample = target.collector->Collect({clock, start + timeout, {}});
@@ -103,6 +193,7 @@ TEST(Faults, EndInTheirReasonAndInTime) {
     EXPECT_EQ(ReasonName(sample.errors[0].reason), fault.reason) << sample.errors[0].message;
     EXPECT_GE(took, fault.at_deadline ? kTimeout - Millis{50} : Millis{0});
     EXPECT_LT(took, Millis{10'000});
+    EXPECT_LT(PeakMemory(), before + kMostMemory);
   }
 }
 

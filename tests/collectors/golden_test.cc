@@ -15,8 +15,8 @@
 #include "collectors/cache_health.h"
 #include "collectors/client/redis_reply.h"
 #include "collectors/database_health.h"
+#include "collectors/redis_keys.h"
 #include "collectors/redis_sample.h"
-#include "collectors/tiering.h"
 #include "exporter/text_format.h"
 #include "tests/collectors/postgres_cases.h"
 #include "tests/support/files.h"
@@ -28,17 +28,20 @@ namespace fs = std::filesystem;
 
 std::string ReadIfThere(const std::string& path) { return fs::exists(path) ? ReadFile(path) : ""; }
 
-// 1.json, 2.json, …: answers of one target, one after the other; the page is the last one's.
+// entry.yml: what the configuration says. 1.json, 2.json, …: answers of one target, one after the
+// other; the page is the last one's.
 Sample CacheHealthCase(const std::string& folder) {
-  std::vector<std::string> expected;
-  if (fs::exists(folder + "/expected_tiering")) {
-    expected = ParseTiering(ReadFile(folder + "/expected_tiering")).value();
-  }
+  Diagnostics diagnostics;
+  const std::optional<YamlNode> node =
+      YamlNode::Parse(ReadIfThere(folder + "/entry.yml"), "entry.yml", diagnostics);
+  YamlMap entry(*node, "entry", diagnostics);
+  const CacheShape shape = ReadCacheShape(entry);
+  entry.Finish();
+  EXPECT_EQ(diagnostics.ToString(), "");
   InstanceWatch watch;
   Sample sample;
   for (int i = 1; fs::exists(folder + "/" + std::to_string(i) + ".json"); ++i) {
-    sample =
-        CacheHealthSample(ReadFile(folder + "/" + std::to_string(i) + ".json"), expected, watch);
+    sample = CacheHealthSample(ReadFile(folder + "/" + std::to_string(i) + ".json"), shape, watch);
   }
   return sample;
 }
@@ -140,10 +143,11 @@ TEST(Golden, PagesAndDeclarationsAreOne) {
         shown.insert(family.name);
       }
     }
-    // Redis's own figures need a live server: tests/live/redis_collector_test.cc.
+    // Redis's own figures need a live server: tests/live/redis_*_test.cc.
     if (kind.stem == "redis") {
       shown.merge(std::set<std::string>{"tierwatch_redis_up", "tierwatch_redis_tier_info",
                                         "tierwatch_redis_probe_duration_seconds"});
+      for (const MetricInfo& metric : RedisKeyMetrics()) shown.emplace(metric.name);
     }
     EXPECT_EQ(shown, declared);
   }

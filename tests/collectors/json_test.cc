@@ -87,5 +87,29 @@ TEST(Json, TextIsFitForALabel) {
   EXPECT_EQ(Parsed("\"" + std::string(127, 'x') + "\xe2\x82\xac\"").Text(), std::string(127, 'x'));
 }
 
+// The document and the answers of RFC 6901, section 5, with numbers for the list and the whole.
+TEST(Json, PointersNameWhatTheRfcSays) {
+  const Json json = Parsed(
+      R"({"foo": [10, 11], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7,
+          "m~n": 8})");
+  const std::pair<const char*, double> cases[] = {
+      {"/foo/0", 10}, {"/foo/1", 11}, {"/", 0},     {"/a~1b", 1}, {"/c%d", 2}, {"/e^f", 3},
+      {"/g|h", 4},    {"/i\\j", 5},   {"/k\"l", 6}, {"/ ", 7},    {"/m~0n", 8}};
+  for (const auto& [pointer, number] : cases) {
+    EXPECT_TRUE(Json::IsPointer(pointer)) << pointer;
+    EXPECT_EQ(json.At(pointer).Number(), number) << pointer;
+  }
+  EXPECT_EQ(json.At("").members().size(), 10u);
+  EXPECT_EQ(json.At("/foo").items().size(), 2u);
+  for (const char* nothing : {"/foo/2", "/foo/00", "/foo/-", "/foo/-1", "/foo/1x", "/foo/0/a", "/x",
+                              "/x/y/z", "/foo/", "/foo/99999999999999999999"}) {
+    EXPECT_TRUE(json.At(nothing).IsNull()) << nothing;
+  }
+  for (const char* bad : {"foo", "/a~b", "/a~", "/~2"}) {
+    EXPECT_FALSE(Json::IsPointer(bad)) << bad;
+    EXPECT_TRUE(json.At(bad).IsNull()) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace tierwatch

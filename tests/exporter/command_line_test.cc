@@ -113,7 +113,7 @@ TEST(CommandLine, CheckRulesSaysWhere) {
 TEST(CommandLine, PrometheusReadsExportedRules) {
   if (RunProcess({"sh", "-c", "command -v promtool"}).status != 0) GTEST_SKIP() << "no promtool";
   const TempDir dir;
-  for (const char* file : {"rules/cache.yml", "rules/database.yml"}) {
+  for (const char* file : {"rules/cache.yml", "rules/database.yml", "rules/redis.yml"}) {
     const ProcessResult exported = Tierwatch({"rules", "export", SourcePath(file)});
     ASSERT_EQ(exported.status, 0) << exported.output;
     const ProcessResult check =

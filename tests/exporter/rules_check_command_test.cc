@@ -14,8 +14,9 @@ namespace {
 TEST(ExportedMetrics, LeaveNothingToSayOfTheShippedRules) {
   const std::string rules = SourcePath("rules/");
   Diagnostics diagnostics;
-  const auto groups = ReadRuleFiles({rules + "cache.yml", rules + "database.yml"},
-                                    {rules + "signals.yml"}, {}, diagnostics);
+  const auto groups =
+      ReadRuleFiles({rules + "cache.yml", rules + "database.yml", rules + "redis.yml"},
+                    {rules + "signals.yml"}, {}, diagnostics);
   ASSERT_EQ(diagnostics.ToString(), "");
   RuleText text({});
   for (const RuleFinding& finding : CheckRules(groups, ExportedMetrics(), text))

@@ -12,7 +12,7 @@ namespace {
 TEST(RuleUnitTests, PromtoolAgreesOnTheExportedRules) {
   if (std::system("promtool --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no promtool";
   const TempDir dir;
-  for (const char* name : {"cache.yml", "database.yml"}) {
+  for (const char* name : {"cache.yml", "database.yml", "redis.yml"}) {
     const std::string file(name);
     const ProcessResult exported =
         RunProcess({TIERWATCH_BINARY, "rules", "export", SourcePath("rules/" + file)});

@@ -17,10 +17,11 @@ CollectorEntry ReadCacheHealth(YamlMap& entry, std::string_view service,
 
 /// What a target is read by.
 struct CacheShape {
-  std::vector<std::string> expected;  // the levels that should be there; empty: nothing is expected
-  JsonPointers fields;                // from the answer's root
-  JsonPointers tier_fields;           // from a tier; `tiers` may be a list, or a map by name
-  double latency_units = 1e3;         // in a second: latencies come in milliseconds
+  std::vector<std::string>
+      expected{};              // the levels that should be there; empty: nothing is expected
+  JsonPointers fields{};       // from the answer's root
+  JsonPointers tier_fields{};  // from a tier; `tiers` may be a list, or a map by name
+  double latency_units = 1e3;  // in a second: latencies come in milliseconds
 };
 
 /// Reads `expected_tiering`, `fields`, `tier_fields` and `latency_unit` of an entry.

@@ -66,6 +66,7 @@ std::vector<MetricRow> AllMetrics() {
   add("self", ReloadMetrics());
   add("self", SnapshotMetrics());
   add("self", NotifyMetrics());
+  add("self", ForwarderMetrics());
   add("self", HeartbeatMetrics());
   add("self", RemoteWriteMetrics());
   return rows;

@@ -174,8 +174,10 @@ int TestReceiversCommand(const std::string& config_file) {
   bool all = true;
   const TimestampMs now = SystemClock().Now();
   for (const Receiver& receiver : config->alerting.receivers) {
-    for (const auto& integration : receiver.integrations)
-      all = SendTestPage(*integration, config->external_url, now) && all;
+    for (const auto* list : {&receiver.integrations, &receiver.alertmanagers}) {
+      for (const auto& integration : *list)
+        all = SendTestPage(*integration, config->external_url, now) && all;
+    }
   }
   return all ? 0 : 1;
 }

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include "alerts/notify/route_config.h"
+#include "alerts/receivers/alertmanager.h"
 #include "alerts/receivers/email.h"
 #include "alerts/receivers/http_config.h"
 #include "alerts/receivers/opsgenie.h"
@@ -65,6 +68,12 @@ Receiver ReadReceiver(const YamlNode& node, const GlobalConfig& global, Diagnost
       receiver.integrations.push_back(kind.read(keys, std::move(identity), global));
     }
   }
+  std::size_t cluster = 0;
+  for (const YamlNode& item : ReadList(map, "alertmanager_configs")) {
+    const std::string name = fmt::format("{}/alertmanager[{}]", receiver.name, cluster++);
+    std::ranges::move(ReadAlertmanagers(item, {receiver.name, name}, global, diagnostics),
+                      std::back_inserter(receiver.alertmanagers));
+  }
   for (const std::string_view key : kOtherIntegrations) Refuse(map, key);
   return receiver;
 }
@@ -109,6 +118,7 @@ NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics) {
   ReadTemplateFiles(map, global.templates);
   const YamlNode* global_node = map.Get("global");
   ReadGlobalConfig(global_node == nullptr ? YamlNode() : *global_node, global, diagnostics);
+  config.resolve_timeout = global.resolve_timeout;
   config.receivers = ReadReceivers(map, global);
   config.inhibit_rules = ReadInhibitRules(map);
   config.time_intervals = ReadTimeIntervals(map);

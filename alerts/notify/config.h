@@ -23,6 +23,7 @@ struct Receiver {
   std::size_t rate_limit = 0;  // requests of an integration in `rate_interval`; 0 = no limit
   Millis rate_interval{60'000};
   std::vector<std::shared_ptr<Integration>> integrations;
+  std::vector<std::shared_ptr<Integration>> alertmanagers;  // each told of every alert as it comes
 };
 
 /// Immutable. Without a route nobody is told anything.
@@ -34,11 +35,11 @@ struct NotifyConfig {
   TimeIntervals time_intervals;
   /// Where a chart of an alert is, told as its annotation `chart_url`; "" = nowhere. May be empty.
   std::function<std::string(const Alert&, TimestampMs now)> chart_url;
+  Millis resolve_timeout{300'000};  // of alerts of other processes that don't say when they end
 };
 
 /// Reads the section; every finding is added with its place. What Alertmanager knows and tierwatch
-/// does not do yet is refused by name. `global.resolve_timeout` is accepted and has no effect: the
-/// rules say themselves when an alert ends.
+/// does not do yet is refused by name.
 NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics);
 
 }  // namespace tierwatch

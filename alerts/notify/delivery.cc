@@ -330,7 +330,8 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
     // The receiver speaks for itself, not for one group: Retry-After holds for all that goes there.
     const Millis pause = std::min(sent.retry_after, options_.longest_retry_after);
     if (pause.count() > 0) queue.paused_until = std::max(queue.paused_until, now + pause);
-    outbox_.Retry(entry.id, std::min(now + Backoff(entry.attempts), entry.expires),
+    outbox_.Retry(entry.id,
+                  std::min(now + Backoff(options_, entry.attempts, random_), entry.expires),
                   sent.may_have_arrived);
     queue.retries.Increment();
   } else {
@@ -375,12 +376,12 @@ void Delivery::Log(const DeliveryResult& result, const OutboxEntry& entry) {
   }
 }
 
-Millis Delivery::Backoff(int attempts) {
+Millis Backoff(const DeliveryOptions& options, int attempts, std::minstd_rand& random) {
   const double full = std::min(
-      static_cast<double>(options_.longest_backoff.count()),
-      static_cast<double>(options_.first_backoff.count()) * std::exp2(std::min(attempts, 60)));
+      static_cast<double>(options.longest_backoff.count()),
+      static_cast<double>(options.first_backoff.count()) * std::exp2(std::min(attempts, 60)));
   return Millis{
-      static_cast<Millis::rep>(full * std::uniform_real_distribution<double>(0.5, 1)(random_))};
+      static_cast<Millis::rep>(full * std::uniform_real_distribution<double>(0.5, 1)(random))};
 }
 
 }  // namespace tierwatch

@@ -37,6 +37,9 @@ struct DeliveryOptions {
   std::size_t recent = 200;   // results that are kept to be shown
 };
 
+/// The wait after the failure that `attempts` failures came before.
+Millis Backoff(const DeliveryOptions& options, int attempts, std::minstd_rand& random);
+
 /// How it stands with one integration.
 struct QueueStatus {
   std::string receiver;
@@ -100,7 +103,6 @@ class Delivery {
               const SendResult& sent);
   void Log(const DeliveryResult& result, const OutboxEntry& entry);
   void Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std::stop_token& stop);
-  Millis Backoff(int attempts);
   SteadyTime Allowed(Queue& queue, SteadyTime now);
   std::string StateOf(const OutboxEntry& entry) const;
   void KeepState(const OutboxEntry& entry, const SendResult& sent);

@@ -48,6 +48,25 @@ bool AlertBefore(const Labels& a, const Labels& b) {
   return LabelsBefore(a, b);
 }
 
+Alert MergeAlerts(const Alert& old, const Alert& fresh) {
+  if (fresh.ending == AlertEnding::kByRule || old.ending == AlertEnding::kByRule) return fresh;
+  const auto end = [](const Alert& alert) {
+    return alert.state == AlertState::kResolved ? alert.resolved_at : alert.valid_until;
+  };
+  const auto within = [&](TimestampMs time) { return time > old.fired_at && time < end(old); };
+  if (!within(end(fresh)) && !within(fresh.fired_at)) return fresh;
+  Alert merged = fresh;
+  merged.fired_at = std::min(old.fired_at, fresh.fired_at);
+  if (fresh.state == AlertState::kResolved) {
+    if (old.state == AlertState::kResolved)
+      merged.resolved_at = std::max(old.resolved_at, fresh.resolved_at);
+  } else if (old.ending == AlertEnding::kTold && end(old) > end(fresh)) {
+    merged.valid_until = end(old);
+    merged.ending = AlertEnding::kTold;
+  }
+  return merged;
+}
+
 Dispatcher::Dispatcher(DispatcherParts parts)
     : parts_(std::move(parts)),
       inhibitor_(parts_.config.inhibit_rules),
@@ -71,10 +90,14 @@ void Dispatcher::Restore(LedgerContents contents, Millis patience) {
     told_[key] = {std::move(record.firing), std::move(record.resolved), at, at};
   }
   std::set<std::string> living;
-  for (const auto& [old_key, alert] : contents.alerts) {
+  for (auto& [old_key, alert] : contents.alerts) {
+    // While nobody was here, nobody could renew it.
+    if (alert.ending != AlertEnding::kByRule)
+      alert.valid_until =
+          std::max(alert.valid_until, Wall(now) + parts_.config.resolve_timeout.count());
     inhibitor_.Put(alert);
     for (const Route* route : parts_.config.route->Match(alert.labels)) {
-      Insert(*route, alert, false);
+      Insert(*route, alert, alert.ending != AlertEnding::kByRule);
       living.insert(GroupOf(*route, alert).key);
     }
     if (!living.contains(old_key)) parts_.ledger.EraseAlert(old_key, alert.labels);
@@ -128,8 +151,8 @@ void Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) 
   // Annotations may change with every evaluation: they are kept as they were at the last turn.
   const bool turned =
       is_new || member.alert.state != alert.state || member.alert.fired_at != alert.fired_at;
-  member = {alert, confirmed};
-  if (turned) parts_.ledger.PutAlert(group.key, alert);
+  member = {is_new ? alert : MergeAlerts(member.alert, alert), confirmed};
+  if (turned) parts_.ledger.PutAlert(group.key, member.alert);
   // After a restart, what has fired for longer than the wait has waited enough.
   const Millis age{parts_.clock.Now() - alert.fired_at};
   if (group.flushed || age <= route.group_wait) return;
@@ -192,6 +215,20 @@ void Dispatcher::ForgetOldTold(SteadyTime now) {
   });
 }
 
+void Dispatcher::EndOverdue(Group& group) {
+  const TimestampMs now = parts_.clock.Now();
+  for (auto& [labels, member] : group.members) {
+    Alert& alert = member.alert;
+    if (alert.state != AlertState::kFiring || alert.ending == AlertEnding::kByRule ||
+        alert.valid_until > now)
+      continue;
+    alert.state = AlertState::kResolved;
+    alert.resolved_at = alert.valid_until;
+    inhibitor_.Put(alert);
+    parts_.ledger.PutAlert(group.key, alert);
+  }
+}
+
 void Dispatcher::FallBack(const std::string& queue, const std::string& group_key) {
   for (auto& [key, group] : groups_) {
     if (group.key != group_key || group.fell_back || group.route->fallback.empty()) continue;
@@ -203,6 +240,7 @@ void Dispatcher::FallBack(const std::string& queue, const std::string& group_key
 }
 
 void Dispatcher::Flush(Group& group) {
+  EndOverdue(group);
   std::vector<const Alert*> alerts;
   for (const auto& [labels, member] : group.members) alerts.push_back(&member.alert);
   std::stable_sort(alerts.begin(), alerts.end(), [](const Alert* a, const Alert* b) {
@@ -239,12 +277,12 @@ bool Dispatcher::IsMutedNow(const Route& route) const {
 
 namespace {
 
-// A rule's own annotation of that name stays.
+// A rule's own annotation of that name stays; of alerts of others we have no samples.
 void AddChartUrls(const std::function<std::string(const Alert&, TimestampMs)>& chart_url,
                   Notification& notification) {
   constexpr std::string_view kName = "chart_url";
   for (Alert& alert : notification.alerts) {
-    if (!alert.annotations.Has(kName))
+    if (alert.ending == AlertEnding::kByRule && !alert.annotations.Has(kName))
       alert.annotations.Set(kName, chart_url(alert, notification.time));
   }
 }

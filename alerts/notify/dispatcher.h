@@ -36,6 +36,11 @@ NotifyReason ReasonToNotify(const Told* told, const std::set<std::uint64_t>& fir
 /// Alertmanager's order of alerts in a notification: `job`, `instance`, then all labels.
 bool AlertBefore(const Labels& a, const Labels& b);
 
+/// What is known of an alert after it was told anew: for alerts of other processes whose times
+/// overlap, the earliest start and the latest end that was told. Source: Alertmanager's
+/// Alert.Merge and provider/mem.
+Alert MergeAlerts(const Alert& old, const Alert& fresh);
+
 struct DispatcherParts {
   const NotifyConfig& config;
   std::string external_url;
@@ -45,8 +50,9 @@ struct DispatcherParts {
   std::function<bool(const Labels&)> muted;  // by a silence, now
 };
 
-/// Driven from outside: by Put and RunDue. Not thread-safe. Alerts stay firing until they are put
-/// as resolved: they live in the same process as their rules, so nobody can forget to renew them.
+/// Driven from outside: by Put and RunDue. Not thread-safe. Alerts of this process's rules stay
+/// firing until they are put as resolved: nobody can forget to renew them. Those of other processes
+/// are resolved where their time has come when their group is looked at.
 class Dispatcher {
  public:
   /// What is referred to must outlive it.
@@ -95,6 +101,7 @@ class Dispatcher {
   Group& GroupOf(const Route& route, const Alert& alert);
   void Insert(const Route& route, const Alert& alert, bool confirmed);
   void Flush(Group& group);
+  void EndOverdue(Group& group);
   void TellReceiver(const Group& group, const std::vector<const Alert*>& alerts,
                     const std::string& name);
   bool IsMutedNow(const Route& route) const;

@@ -48,6 +48,7 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
                   news_ = true;
                   arrived_.notify_all();
                 }),
+      forwarder_(config_, options_.delivery, clock, logger, registry),
       dispatcher_(
           {config_, std::move(external_url), clock, ledger_,
            [this](Notification notification) { decided_.push_back(std::move(notification)); },
@@ -98,13 +99,24 @@ void Notifier::Restore() {
   delivery_.Add(std::move(owed));
   contents->owed.clear();
   delivery_.Restore(std::move(contents->states));
+  for (const auto& [group_key, alert] : contents->alerts) forwarder_.Put({alert});
   dispatcher_.Restore(*std::move(contents), options_.patience);
+  shown_ = dispatcher_.Groups();
 }
 
 void Notifier::Put(std::vector<Alert> alerts) {
   const std::lock_guard lock(mutex_);
+  put_ += alerts.size();
   std::move(alerts.begin(), alerts.end(), std::back_inserter(inbox_));
   arrived_.notify_all();
+}
+
+bool Notifier::Accept(std::vector<Alert> alerts, Millis patience) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t last = put_ += alerts.size();
+  std::move(alerts.begin(), alerts.end(), std::back_inserter(inbox_));
+  arrived_.notify_all();
+  return arrived_.wait_for(lock, patience, [&] { return committed_ >= last; });
 }
 
 Millis Notifier::UntilNext() const {
@@ -120,14 +132,19 @@ Millis Notifier::UntilNext() const {
 void Notifier::Run(const std::stop_token& stop) {
   do {
     std::vector<Alert> alerts;
+    std::uint64_t last = 0;
     {
       const Millis wait = UntilNext();
       std::unique_lock lock(mutex_);
       arrived_.wait_for(lock, stop, wait, [this] { return news_ || !inbox_.empty(); });
       alerts.swap(inbox_);
+      last = put_;
       news_ = false;
     }
     Turn(alerts);
+    const std::lock_guard lock(mutex_);
+    committed_ = last;
+    arrived_.notify_all();
   } while (!stop.stop_requested());
 }
 
@@ -137,6 +154,7 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
   DeliveryNews news = delivery_.TakeNews();
   Settle(news);
   for (const auto& [queue, group_key] : news.overdue) dispatcher_.FallBack(queue, group_key);
+  forwarder_.Put(alerts);
   dispatcher_.Put(alerts);
   if (!alerts.empty() || !news.overdue.empty() || due_ <= clock_.Steady())
     due_ = dispatcher_.RunDue();
@@ -238,7 +256,9 @@ void Notifier::Stop(Millis patience) {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
+  const SteadyTime end = clock_.Steady() + patience;
   delivery_.Drain(patience);
+  forwarder_.Stop(std::max(Millis{0}, std::chrono::floor<Millis>(end - clock_.Steady())));
   delivery_.Stop();
   DeliveryNews news = delivery_.TakeNews();
   Settle(news);

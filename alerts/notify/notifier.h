@@ -17,6 +17,7 @@
 #include "alerts/notify/config.h"
 #include "alerts/notify/delivery.h"
 #include "alerts/notify/dispatcher.h"
+#include "alerts/notify/forwarder.h"
 #include "alerts/notify/ledger.h"
 #include "alerts/notify/silences.h"
 
@@ -45,11 +46,16 @@ class Notifier {
 
   /// Firing and resolved alerts, in the order of events; never waits for a receiver.
   void Put(std::vector<Alert> alerts);
+  /// The same, and waits until they are in the database, or are known not to get there. False where
+  /// that takes longer than `patience`.
+  bool Accept(std::vector<Alert> alerts, Millis patience = Millis{10'000});
   /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is
   /// left is the next process's, where there is a database.
   void Stop(Millis patience = Millis{5'000});
 
   std::vector<QueueStatus> Status() const { return delivery_.Status(); }
+  /// Of the Alertmanagers that alerts are passed on to.
+  std::vector<QueueStatus> Forwarding() const { return forwarder_.Status(); }
   /// The last attempts, the newest first.
   std::vector<DeliveryResult> Recent() const { return delivery_.Recent(); }
   /// The last notifications, the newest first.
@@ -60,6 +66,7 @@ class Notifier {
   std::vector<Dispatcher::Shown> Groups() const;
   Silences& silences() { return silences_; }
   std::vector<std::string> ReceiverNames() const;
+  Millis resolve_timeout() const { return config_.resolve_timeout; }
   /// False while the database can't be written to.
   bool persisting() const { return persisting_; }
 
@@ -88,9 +95,12 @@ class Notifier {
   std::mutex mutex_;  // guards the inbox
   std::condition_variable_any arrived_;
   std::vector<Alert> inbox_;
+  std::uint64_t put_ = 0;        // alerts that ever came into the inbox
+  std::uint64_t committed_ = 0;  // of them, those whose turn is over
   bool news_ = false;
 
   Delivery delivery_;
+  Forwarder forwarder_;
   Dispatcher dispatcher_;  // the thread's alone, as all below
   std::vector<Notification> decided_;
   SteadyTime due_;

@@ -43,8 +43,8 @@ Labels ToLabels(const Json& list) {
 Json FromAlert(const Alert& alert) {
   return Json::array({FromLabels(alert.labels), FromLabels(alert.annotations),
                       static_cast<int>(alert.state), alert.active_at, alert.fired_at,
-                      alert.resolved_at, alert.keep_firing_since, alert.value,
-                      alert.generator_url});
+                      alert.resolved_at, alert.keep_firing_since, alert.value, alert.generator_url,
+                      alert.valid_until, static_cast<int>(alert.ending)});
 }
 
 Alert ToAlert(const Json& json) {
@@ -60,6 +60,13 @@ Alert ToAlert(const Json& json) {
   alert.keep_firing_since = json.at(6).get<TimestampMs>();
   alert.value = json.at(7).get<double>();
   alert.generator_url = json.at(8).get<std::string>();
+  if (json.size() > 10) {  // an earlier version had no more
+    alert.valid_until = json.at(9).get<TimestampMs>();
+    const int ending = json.at(10).get<int>();
+    alert.ending = ending == 1   ? AlertEnding::kTold
+                   : ending == 2 ? AlertEnding::kAssumed
+                                 : AlertEnding::kByRule;
+  }
   return alert;
 }
 

@@ -32,7 +32,7 @@ NotificationTemplate Compiled(std::string_view text, const GlobalConfig& global,
 
 void ReadGlobalConfig(const YamlNode& node, GlobalConfig& global, Diagnostics& diagnostics) {
   YamlMap map(node, "global", diagnostics);
-  map.Duration("resolve_timeout");
+  global.resolve_timeout = map.Duration("resolve_timeout").value_or(global.resolve_timeout);
   const YamlNode* http = map.Get("http_config");
   global.http = ReadHttpConfig(http == nullptr ? YamlNode() : *http, diagnostics);
   global.pagerduty_url = ReadUrl(map, "pagerduty_url", global.pagerduty_url);

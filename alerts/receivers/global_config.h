@@ -13,6 +13,7 @@
 namespace tierwatch {
 
 struct GlobalConfig {
+  Millis resolve_timeout{300'000};
   HttpOptions http;
   std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
   Secret slack_api_url;

@@ -42,7 +42,8 @@ std::optional<Millis> ParseRetryAfter(std::string_view value, TimestampMs now) {
 }
 
 HttpAttempt AttemptHttp(HttpClient& client, HttpRequest request, const SendContext& context) {
-  request.headers.emplace_back("Idempotency-Key", context.idempotency_key);
+  if (!context.idempotency_key.empty())
+    request.headers.emplace_back("Idempotency-Key", context.idempotency_key);
   request.stop = context.stop;
   HttpAttempt attempt;
   Result<HttpResponse> response = client.Send(request);

@@ -26,6 +26,10 @@ constexpr std::string_view AlertStateName(AlertState state) {
   return "inactive";
 }
 
+/// Who says when a firing alert ends: the rule of this process; or, for an alert that another
+/// process told us of, its own word in `valid_until`, or there what we assume where it gave none.
+enum class AlertEnding { kByRule, kTold, kAssumed };
+
 /// One active or just resolved instance of an alerting rule. Plain data; times are 0 where they
 /// have not come yet.
 struct Alert {
@@ -35,6 +39,8 @@ struct Alert {
   TimestampMs active_at = 0;    // the condition has held since
   TimestampMs fired_at = 0;     // pending became firing
   TimestampMs resolved_at = 0;  // firing ended
+  TimestampMs valid_until = 0;  // firing: has ended by then unless it is told again
+  AlertEnding ending = AlertEnding::kByRule;
   TimestampMs keep_firing_since = 0;
   double value = 0;
   std::string generator_url;

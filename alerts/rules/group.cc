@@ -22,10 +22,15 @@ std::string GeneratorUrl(const Rule& rule, const GroupContext& context) {
   return context.external_url + "/graph?g0.expr=" + tmpl::QueryEscape(rule.expr_text) + "&g0.tab=1";
 }
 
-void AppendDue(AlertingRule& rule, TimestampMs time, const GroupContext& context,
+// Receivers wait for three more words before they take it that nobody is left to speak.
+constexpr int kValidFor = 4;
+
+void AppendDue(AlertingRule& rule, TimestampMs time, Millis interval, const GroupContext& context,
                std::vector<Alert>& due) {
+  const Millis valid = kValidFor * std::max(interval, context.resend_delay);
   for (Alert& alert : rule.TakeDue(time, context.resend_delay)) {
     alert.generator_url = GeneratorUrl(rule.rule(), context);
+    alert.valid_until = time + valid.count();
     due.push_back(std::move(alert));
   }
 }
@@ -123,7 +128,7 @@ void Group::Evaluate(Entry& entry, const RuleContext& rule_context, const GroupC
   entry.last_error = output.ok() ? "" : output.error().message;
   entry.last_evaluation = rule_context.time;
   if (alerting) {
-    AppendDue(*alerting, rule_context.time, context, group_result.due);
+    AppendDue(*alerting, rule_context.time, interval_, context, group_result.due);
     std::vector<AlertChange> changes = alerting->TakeChanges();
     if (!changes.empty())
       group_result.changes.push_back({entry.identity, false, std::move(changes)});
@@ -184,7 +189,7 @@ GroupResult Group::End(TimestampMs time, const GroupContext& context) {
     if (!alerting) continue;
     const std::lock_guard lock(mutex_);
     alerting->ResolveAll(time);
-    AppendDue(*alerting, time, context, result.due);
+    AppendDue(*alerting, time, interval_, context, result.due);
     result.changes.push_back(WholeState(entry));
   }
   return result;

@@ -10,13 +10,13 @@
 #include "alerts/notify/silences.h"
 #include "base/duration.h"
 #include "build_info.inc"
+#include "exporter/api/posted_alerts.h"
 
 namespace tierwatch::api {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr TimestampMs kAssumedMore = 300'000;  // Alertmanager's resolve_timeout
 constexpr std::size_t kMostNotifications = 1'000;
 
 HttpReply Reply(int status, const Json& json) {
@@ -46,6 +46,11 @@ bool MatchesAll(const std::vector<AlertMatcher>& filters, const Labels& labels) 
   return std::ranges::all_of(filters, [&](const AlertMatcher& m) { return m.Matches(labels); });
 }
 
+// Of another process, and its group has not been looked at since.
+bool HasEnded(const Alert& alert, TimestampMs now) {
+  return alert.ending != AlertEnding::kByRule && alert.valid_until <= now;
+}
+
 // Which alerts a request asks for.
 struct AlertFilter {
   std::vector<AlertMatcher> matchers;
@@ -70,8 +75,8 @@ struct AlertFilter {
   bool WantsReceiver(const std::string& name) const {
     return !receiver || receiver->Matches(Labels({{"receiver", name}}));
   }
-  bool Wants(const Alert& alert, bool is_silenced) const {
-    if (alert.state != AlertState::kFiring) return false;
+  bool Wants(const Alert& alert, bool is_silenced, TimestampMs now) const {
+    if (alert.state != AlertState::kFiring || HasEnded(alert, now)) return false;
     return (is_silenced ? silenced : active) && MatchesAll(matchers, alert.labels);
   }
 };
@@ -95,10 +100,19 @@ class AlertmanagerApi {
     Json list = Json::array();
     for (const auto& [labels, entry] : alerts) {
       const auto silences = notifier_.silences().Silencing(labels, clock_.Now());
-      if (filter->Wants(entry.first, !silences.empty()))
+      if (filter->Wants(entry.first, !silences.empty(), clock_.Now()))
         list.push_back(Describe(entry.first, entry.second, silences));
     }
     return Reply(200, list);
+  }
+
+  // The valid ones are taken, whatever is wrong with the others.
+  HttpReply Post(const ServerRequest& request) const {
+    PostedAlerts posted = ReadPostedAlerts(request.body, clock_.Now(), notifier_.resolve_timeout());
+    if (!posted.alerts.empty() && !notifier_.Accept(std::move(posted.alerts)))
+      return Refuse(503, "the alerts could not be kept in time; send them again");
+    return posted.error.empty() ? HttpReply::Of(200, "application/json", "")
+                                : Refuse(400, posted.error);
   }
 
   HttpReply Groups(const ServerRequest& request) const {
@@ -110,7 +124,7 @@ class AlertmanagerApi {
       Json alerts = Json::array();
       for (const Alert& alert : group.alerts) {
         const auto silences = notifier_.silences().Silencing(alert.labels, clock_.Now());
-        if (filter->Wants(alert, !silences.empty()))
+        if (filter->Wants(alert, !silences.empty(), clock_.Now()))
           alerts.push_back(Describe(alert, {group.receiver}, silences));
       }
       if (alerts.empty()) continue;
@@ -189,10 +203,26 @@ class AlertmanagerApi {
       one["attempts"] = record.attempts;
       one["answer"] = record.reason;
     }
+    for (const QueueStatus& member : notifier_.Forwarding()) {
+      if (member.last) list.push_back(Describe(member));
+    }
     return Reply(200, list);
   }
 
  private:
+  // What is passed on is no notification: the last attempt stands for all.
+  static Json Describe(const QueueStatus& member) {
+    const std::string at = FormatTimestamp(member.last->at);
+    return {{"queue", member.queue},
+            {"groupKey", ""},
+            {"alerts", fmt::format("{} waiting", member.pending)},
+            {"createdAt", at},
+            {"outcome", OutcomeName(member.last->outcome)},
+            {"endedAt", at},
+            {"attempts", member.last->attempt},
+            {"answer", member.last->reason}};
+  }
+
   static HttpReply Refuse(int status, const std::string& why) { return api::Refuse(status, why); }
   static HttpReply Refuse(const SilenceError& error) {
     const int status = error.kind == SilenceError::kInvalid    ? 400
@@ -206,7 +236,7 @@ class AlertmanagerApi {
     Json names = Json::array();
     for (const std::string& name : receivers) names.push_back({{"name", name}});
     return {{"annotations", Object(alert.annotations)},
-            {"endsAt", FormatTimestamp(clock_.Now() + kAssumedMore)},
+            {"endsAt", FormatTimestamp(std::max(alert.valid_until, clock_.Now()))},
             {"fingerprint", fmt::format("{:016x}", alert.labels.Fingerprint())},
             {"receivers", std::move(names)},
             {"startsAt", FormatTimestamp(alert.fired_at)},
@@ -286,7 +316,7 @@ std::vector<Endpoint> AlertmanagerEndpoints(Notifier& notifier, const Clock& clo
       {"/api/v2/alerts",
        [api](Request request) {
          if (request.method == "GET") return api->Alerts(request);
-         return Refuse(501, "tierwatch takes no alerts of others: alerts come from its own rules");
+         return api->Post(request);
        },
        {"GET", "POST"}},
       {"/api/v2/alerts/groups", [api](Request request) { return api->Groups(request); }, get},

@@ -41,6 +41,7 @@ TEST(AlertState, GoesFromPendingToFiringToResolved) {
       ElementsAre("firing {alertname=\"Down\", cluster=\"eu\", instance=\"a\", sev=\"page\"}"));
   EXPECT_EQ(bench.last_sent.fired_at, kStart + 240'000);
   EXPECT_EQ(bench.last_sent.active_at, kStart + 120'000);
+  EXPECT_EQ(bench.last_sent.valid_until, kStart + 240'000 + 4 * 60'000);
   EXPECT_EQ(bench.last_sent.annotations.Get("s"), "8 a");
   EXPECT_EQ(bench.last_sent.generator_url, "https://tw/graph?g0.expr=up&g0.tab=1");
   EXPECT_EQ(
@@ -66,6 +67,13 @@ TEST(AlertState, GoesFromPendingToFiringToResolved) {
   // Said again for 15 minutes, then forgotten.
   EXPECT_EQ(bench.After(Millis{15 * 60'000}).size(), 1u);
   EXPECT_THAT(bench.After(kMinute * 2), IsEmpty());
+}
+
+TEST(AlertState, IsValidForFourIntervalsWhereTheyAreLong) {
+  Bench bench("groups: [{name: g, interval: 5m, rules: [{alert: Down, expr: up}]}]");
+  bench.answers.insert_or_assign("up", Sample(1));
+  while (bench.After(kMinute).empty()) continue;
+  EXPECT_EQ(bench.last_sent.valid_until, bench.last_sent.fired_at + 4 * 300'000);
 }
 
 TEST(AlertState, PendingThatEndsIsForgotten) {

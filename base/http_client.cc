@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/token_source.h"
 #include "base/transfer.h"
 
 namespace tierwatch {
@@ -90,6 +91,11 @@ Result<Headers> MergeHeaders(const HttpOptions& options, const HttpRequest& requ
   for (const auto& header : options.headers) {
     if (!Has(request.headers, Lower(header.first))) merged.push_back(header);
   }
+  for (const auto& [name, secret] : options.secret_headers) {
+    Result<std::string> value = secret.Read();
+    if (!value.ok()) return std::move(value).error();
+    merged.emplace_back(name, *std::move(value));
+  }
   for (const auto& [name, value] : merged) {
     if (!IsToken(name) || !IsHeaderValue(value)) {
       return Error{"a header's name or value has a character that HTTP does not allow",
@@ -114,7 +120,8 @@ void SetLimits(CURL* easy, const HttpOptions& options) {
                    static_cast<curl_off_t>(options.max_response_bytes));
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, options.follow_redirects ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION,
+                   options.follow_redirects && !options.redirect_within_origin ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kMaxRedirects);
   curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy_url.c_str());  // "" keeps the environment out
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
@@ -141,9 +148,10 @@ void SetMethod(CURL* easy, const HttpRequest& request) {
 }
 
 // Credentials go through libcurl's own options, which keep them from other hosts after a redirect.
-Result<void> SetCredentials(CURL* easy, const HttpOptions& options, const Url& url) {
-  if (!options.bearer_token.empty()) {
-    Result<std::string> token = options.bearer_token.Read();
+Result<void> SetCredentials(CURL* easy, const HttpOptions& options, const Url& url,
+                            const Secret& bearer_token) {
+  if (!bearer_token.empty()) {
+    Result<std::string> token = bearer_token.Read();
     if (!token.ok()) return std::move(token).error();
     if (!IsHeaderValue(*token))
       return Error{"the bearer token has a line end or a control character", Reason::kAuth};
@@ -176,6 +184,13 @@ std::string RemoteAddress(CURL* easy) {
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", ip, v6 ? "]" : "", port);
 }
 
+// Whether an answer asks for the same request to another place of the same address.
+bool IsToRepeat(const HttpResponse& response, const std::string& url) {
+  if (response.status != 307 && response.status != 308) return false;
+  const Result<Url> from = ParseUrl(url), to = ParseUrl(response.redirect_url);
+  return from.ok() && to.ok() && from->scheme == to->scheme && from->HostPort(0) == to->HostPort(0);
+}
+
 Result<Url> CheckedUrl(const HttpRequest& request) {
   if (!IsToken(request.method)) return Error{"bad HTTP method", Reason::kParse};
   Result<Url> url = ParseUrl(request.url);
@@ -205,15 +220,21 @@ struct HttpClient::State {
     const std::lock_guard lock(mutex);
     if (idle.size() < kMaxIdle) idle.push_back(std::move(channel));
   }
-  Result<HttpResponse> Exchanged(Channel& channel, const Url& url, const HttpRequest& request);
+  Result<HttpResponse> Exchanged(Channel& channel, const Url& url, const HttpRequest& request,
+                                 const Secret& bearer_token);
+  Result<HttpResponse> Once(const HttpRequest& request, const Secret& bearer_token);
+  Result<HttpResponse> Authorized(const HttpRequest& request);
+
+  std::unique_ptr<TokenSource> tokens;  // of OAuth 2.0
 };
 
 Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& url,
-                                                  const HttpRequest& request) {
+                                                  const HttpRequest& request,
+                                                  const Secret& bearer_token) {
   CURL* easy = channel.easy.get();
   Result<Headers> headers = MergeHeaders(options, request);
   if (!headers.ok()) return std::move(headers).error();
-  if (Result<void> done = SetCredentials(easy, options, url); !done.ok())
+  if (Result<void> done = SetCredentials(easy, options, url, bearer_token); !done.ok())
     return std::move(done).error();
   const transfer::Times times{options.connect_timeout, request.timeout};
   transfer::SetTimes(easy, times);
@@ -238,6 +259,8 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   const SList header_list = HeaderList(*headers);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list.get());
 
+  transfer::NetworkGuard guard{options.allowed_networks, ""};
+  transfer::SetGuard(easy, guard);
   Exchange exchange;
   exchange.max_body = options.max_response_bytes;
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnBody);
@@ -251,28 +274,57 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
     return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
                  Reason::kLimit};
   }
-  if (*code != CURLE_OK) return transfer::Failure(easy, *code, exchange.error, times);
+  if (*code != CURLE_OK) return transfer::Failure(easy, *code, exchange.error, times, guard);
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);
   exchange.response.remote_address = RemoteAddress(easy);
+  const char* redirect = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
+  exchange.response.redirect_url = redirect == nullptr ? "" : redirect;
   return std::move(exchange.response);
 }
 
 HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
+  if (state_->options.oauth2)
+    state_->tokens = std::make_unique<TokenSource>(*state_->options.oauth2);
 }
 
 HttpClient::~HttpClient() = default;
 
-Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
+Result<HttpResponse> HttpClient::State::Once(const HttpRequest& request,
+                                             const Secret& bearer_token) {
   Result<Url> url = CheckedUrl(request);
   if (!url.ok()) return std::move(url).error();
-  Channel channel = state_->Take();
+  Channel channel = Take();
   if (!channel.easy || !channel.multi) return Error{"out of memory", Reason::kOther};
-  Result<HttpResponse> result = state_->Exchanged(channel, *url, request);
-  state_->GiveBack(std::move(channel));
+  Result<HttpResponse> result = Exchanged(channel, *url, request, bearer_token);
+  GiveBack(std::move(channel));
   return result;
+}
+
+// A token that no longer opens the door is worth a new one, once.
+Result<HttpResponse> HttpClient::State::Authorized(const HttpRequest& request) {
+  if (!tokens) return Once(request, options.bearer_token);
+  for (bool again = false;; again = true) {
+    const Result<std::string> token = tokens->Get(request.timeout, request.stop);
+    if (!token.ok()) return token.error();
+    Result<HttpResponse> response = Once(request, {*token, ""});
+    if (again || !response.ok() || response->status != 401) return response;
+    tokens->Forget(*token);
+  }
+}
+
+Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
+  Result<HttpResponse> response = state_->Authorized(request);
+  if (!state_->options.redirect_within_origin) return response;
+  HttpRequest again = request;
+  for (long i = 0; i < kMaxRedirects && response.ok() && IsToRepeat(*response, again.url); ++i) {
+    again.url = response->redirect_url;
+    response = state_->Authorized(again);
+  }
+  return response;
 }
 
 }  // namespace tierwatch

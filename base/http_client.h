@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "base/result.h"
 #include "base/yaml.h"
 
@@ -41,15 +42,34 @@ struct TlsOptions {
 /// insecure_skip_verify.
 TlsOptions ReadTlsOptions(const YamlNode& node, Diagnostics& diagnostics);
 
+/// Credentials that are traded for a token (client_credentials).
+struct OAuth2Options {
+  std::string client_id;
+  Secret client_secret;
+  std::string token_url;
+  std::vector<std::string> scopes;
+  std::vector<std::pair<std::string, std::string>> endpoint_params;
+  TlsOptions tls;
+  std::string proxy_url;
+  Networks allowed_networks;  // empty: all
+};
+
 struct HttpOptions {
   Millis connect_timeout{5'000};
   std::size_t max_response_bytes = 16u << 20;
   bool follow_redirects = false;  // at most 5, http and https only
-  std::string proxy_url;          // "" = none; the environment is not asked
+  // 307 and 308 from an address to itself alone, whatever follow_redirects says: what is sent and
+  // its secrets go nowhere else, and nothing becomes a GET.
+  bool redirect_within_origin = false;
+  std::string proxy_url;  // "" = none; the environment is not asked
+  Networks
+      allowed_networks;  // of peers, a proxy included; judged as they are connected to; empty: all
   Secret bearer_token;
   std::string username;
   Secret password;
+  std::optional<OAuth2Options> oauth2;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, Secret>> secret_headers;
   TlsOptions tls;
 };
 
@@ -71,6 +91,7 @@ struct HttpResponse {
   std::map<std::string, std::string> headers;  // names in lower case; the last of equal names
   std::string body;                            // decoded (gzip, deflate)
   std::string remote_address;                  // ip:port of the peer
+  std::string redirect_url;                    // where a redirect that was not followed leads
 };
 
 /// Keeps connections alive between requests. Thread-safe: concurrent requests use connections of

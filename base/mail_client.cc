@@ -91,12 +91,6 @@ Mime MakeBody(CURL* easy, const Mail& mail) {
   return mime;
 }
 
-std::string PercentEncoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  return encoded;
-}
-
 Result<void> SetCredentials(CURL* easy, const MailServer& server) {
   if (server.username.empty()) return {};
   Result<std::string> password = server.password.Read();
@@ -121,7 +115,7 @@ SList SetServer(CURL* easy, const MailServer& server) {
     url.host = server.tls.server_name;
   }
   const std::string text = fmt::format("{}://{}/{}", server.implicit_tls ? "smtps" : "smtp",
-                                       url.HostPort(server.port), PercentEncoded(server.hello));
+                                       url.HostPort(server.port), transfer::Escape(server.hello));
   curl_easy_setopt(easy, CURLOPT_URL, text.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
   curl_easy_setopt(easy, CURLOPT_PROXY, "");  // keeps the environment out
@@ -185,6 +179,8 @@ MailResult SendMail(const MailServer& server, const Mail& mail) {
   const transfer::Times times{server.connect_timeout, mail.timeout};
   SetPatience(easy, times);
   const Message message = SetMessage(easy, server, mail);
+  transfer::NetworkGuard guard{server.allowed_networks, ""};
+  transfer::SetGuard(easy, guard);
   Conversation talk;
   talk.easy = easy;
   talk.recipients = mail.to.size();
@@ -200,7 +196,7 @@ MailResult SendMail(const MailServer& server, const Mail& mail) {
   if (!code) {
     result.error = Error{"cancelled", Reason::kOther};
   } else if (*code != CURLE_OK) {
-    result.error = transfer::Failure(easy, *code, talk.error, times);
+    result.error = transfer::Failure(easy, *code, talk.error, times, guard);
   } else {
     result.error = Error{"the server never took the message", Reason::kParse};
   }

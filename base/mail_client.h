@@ -24,6 +24,7 @@ struct MailServer {
   Secret password;
   bool cram_md5 = false;  // otherwise PLAIN or LOGIN
   TlsOptions tls;
+  Networks allowed_networks;  // empty: all
   Millis connect_timeout{5'000};
 };
 

@@ -1,6 +1,7 @@
 #include "base/transfer.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -39,6 +40,15 @@ Reason ReasonOf(CURLcode code) {
     default:
       return Reason::kOther;
   }
+}
+
+curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* peer) {
+  auto& guard = *static_cast<NetworkGuard*>(user);
+  if (!Contains(guard.allowed, peer->addr)) {
+    guard.refused = AddressText(peer->addr);
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
 }
 
 }  // namespace
@@ -121,7 +131,26 @@ void SetTls(CURL* easy, const TlsOptions& tls) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.insecure_skip_verify ? 0L : 2L);
 }
 
-Error Failure(CURL* easy, CURLcode code, std::string_view detail, Times times) {
+void SetGuard(CURL* easy, NetworkGuard& guard) {
+  if (guard.allowed.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &guard);
+}
+
+std::string Escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return escaped;
+}
+
+Error Failure(CURL* easy, CURLcode code, std::string_view detail, Times times,
+              const NetworkGuard& guard) {
+  if (!guard.refused.empty() && code == CURLE_COULDNT_CONNECT)
+    return Error{guard.refused + " is not in allowed_networks", Reason::kConnect};
   if (code == CURLE_OPERATION_TIMEDOUT) {
     curl_off_t connected = 0;
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected);

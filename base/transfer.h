@@ -46,9 +46,21 @@ struct Times {
 void SetTimes(CURL* easy, Times times);
 void SetTls(CURL* easy, const TlsOptions& tls);
 
-/// What a code other than CURLE_OK means. `detail` is what CURLOPT_ERRORBUFFER got.
-Error Failure(CURL* easy, CURLcode code, std::string_view detail, Times times);
+/// Keeps a transfer from peers outside of `allowed` (empty: from none). The address that is really
+/// connected to is judged, so a name that now means another one is no way around it.
+struct NetworkGuard {
+  const Networks& allowed;
+  std::string refused;  // the last address that was
+};
+/// `guard` must outlive the transfer.
+void SetGuard(CURL* easy, NetworkGuard& guard);
 
+/// What a code other than CURLE_OK means. `detail` is what CURLOPT_ERRORBUFFER got.
+Error Failure(CURL* easy, CURLcode code, std::string_view detail, Times times,
+              const NetworkGuard& guard);
+
+/// Percent-encoded.
+std::string Escape(std::string_view text);
 /// Without the white space around it.
 std::string_view Trim(std::string_view text);
 

@@ -91,6 +91,20 @@ std::vector<Receiver> ReadReceivers(YamlMap& map, const GlobalConfig& global) {
   return receivers;
 }
 
+// tierwatch's own: what receivers may be connected to.
+Networks ReadNetworks(YamlMap& map) {
+  Networks networks;
+  for (const std::string& text : map.Strings("allowed_networks")) {
+    Result<Network> network = Network::Parse(text);
+    if (network.ok()) {
+      networks.push_back(*network);
+    } else {
+      map.diagnostics().Add(map.Where("allowed_networks"), network.error().message);
+    }
+  }
+  return networks;
+}
+
 // The files of `templates`, whose globs are relative to the configuration file.
 void ReadTemplateFiles(YamlMap& map, TemplateDefinitions& templates) {
   (void)templates.Add(DefaultTemplates());
@@ -119,6 +133,7 @@ NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics) {
   const YamlNode* global_node = map.Get("global");
   ReadGlobalConfig(global_node == nullptr ? YamlNode() : *global_node, global, diagnostics);
   config.resolve_timeout = global.resolve_timeout;
+  global.http.allowed_networks = ReadNetworks(map);
   config.receivers = ReadReceivers(map, global);
   config.inhibit_rules = ReadInhibitRules(map);
   config.time_intervals = ReadTimeIntervals(map);

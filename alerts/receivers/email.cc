@@ -190,6 +190,7 @@ std::shared_ptr<Integration> ReadEmail(YamlMap& map, Integration::Identity ident
   config.from = ReadAddresses(map, "from", smtp.from, global);
   config.to = ReadAddresses(map, "to", "", global);
   ReadServer(map, std::move(smtp), config.server);
+  config.server.allowed_networks = global.http.allowed_networks;
   config.html = ReadTemplate(map, "html", R"({{ template "email.default.html" . }})", global);
   config.text = ReadTemplate(map, "text", "", global);
   config.headers = ReadHeaders(map, config, global);

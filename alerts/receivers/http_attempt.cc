@@ -55,6 +55,8 @@ HttpAttempt AttemptHttp(HttpClient& client, HttpRequest request, const SendConte
   attempt.result.status = response->status;
   attempt.result.outcome = JudgeStatus(response->status);
   attempt.result.reason = fmt::format("HTTP {}", response->status);
+  if (response->status >= 300 && response->status < 400)
+    attempt.result.reason += ", a redirect that is not followed";
   if (const auto header = response->headers.find("retry-after"); header != response->headers.end())
     attempt.result.retry_after = ParseRetryAfter(header->second, context.now).value_or(Millis{0});
   attempt.response = *std::move(response);

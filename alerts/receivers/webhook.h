@@ -15,7 +15,12 @@ namespace tierwatch {
 /// `truncatedAlerts`.
 std::string WebhookPayload(const Notification& notification, std::uint64_t max_alerts = 0);
 
-/// Reads the keys but `send_resolved`.
+/// What says that a body is from who knows the secret, and when it was sent: "t=1700000000,v1=HEX",
+/// with HEX = HMAC-SHA256(secret, "1700000000." + body). A receiver refuses what is old.
+std::string WebhookSignature(const std::string& secret, TimestampMs now, std::string_view body);
+
+/// Reads the keys but `send_resolved`. tierwatch's own are `hmac_secret[_file]`, and `hmac_header`
+/// (X-Tierwatch-Signature) for the signature's header.
 std::shared_ptr<Integration> ReadWebhook(YamlMap& map, Integration::Identity identity,
                                          const GlobalConfig& global);
 

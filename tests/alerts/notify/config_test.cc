@@ -141,8 +141,8 @@ templates: ['*.nothing']
            "url: expected http://host[:port]/path or https://…",
            "url or url_file is missing",
            "max_alerts: expected 0 (all) or more",
-           "give one of basic_auth, authorization, bearer_token and bearer_token_file",
-           "oauth2 is not supported by this version of tierwatch",
+           "give one of basic_auth, authorization, bearer_token, bearer_token_file and oauth2",
+           R"(oauth2 lacks the key "token_url")",
            "victorops_configs is not supported by this version of tierwatch",
            "pagerduty: routing_key or routing_key_file is missing",
            R"(receiver "on-call" is defined twice)",
@@ -157,6 +157,42 @@ templates: ['*.nothing']
   EXPECT_EQ(std::count(findings.begin(), findings.end(), '\n'), 23) << findings;
   EXPECT_EQ(findings.find("discord_configs"), std::string::npos)
       << "an empty list asks for nothing";
+}
+
+TEST(NotifyConfigTest, ConnectionsThatCouldNotBeMade) {
+  const std::string findings = ReadText(R"(
+allowed_networks: [10.0.0.0/8, 10.0.0.0/33]
+route: {receiver: r}
+receivers:
+  - name: r
+    webhook_configs:
+      - url: "http://h/{{ .Nosuch"
+        hmac_header: "a b"
+        payload: {a: ['{{ nosuch }}']}
+        http_config:
+          http_headers: {authorization: {values: [x]}, X-A: {values: ["a\nb"], other: 1}}
+          oauth2: {client_id: i, token_url: "ftp://h", no_proxy: x}
+    alertmanager_configs: [{urls: ["h:9093", "http://h", "http://h:80/x"], send_resolved: false}, {}]
+)")
+                                   .findings;
+  for (const char* want : {
+           R"(am.yml:2:1: "10.0.0.0/33": expected a network such as 10.0.0.0/8)",
+           "am.yml:7:9: url: template: at byte 9: ",
+           "am.yml:8:9: hmac_header: expected the name of a header",
+           R"(am.yml:9:23: payload: template: at byte 3: function "nosuch" not defined)",
+           R"(am.yml:11:26: http_headers: "authorization" can't be set here)",
+           "http_headers: X-A has a line end",
+           R"(unknown key "other" in http_headers)",
+           "token_url: expected http://host/path or https://",
+           "no_proxy is not supported by this version of tierwatch",
+           "urls: expected http://host[:port][/path] or https://",
+           "urls: r/alertmanager[0]/h:80 is given twice",
+           R"(unknown key "send_resolved" in alertmanager)",
+           R"(alertmanager lacks the key "urls")",
+       }) {
+    EXPECT_NE(findings.find(want), std::string::npos) << want << " is missing in:\n" << findings;
+  }
+  EXPECT_EQ(std::count(findings.begin(), findings.end(), '\n'), 13) << findings;
 }
 
 TEST(NotifyConfigTest, MailThatCouldNotBeSent) {

@@ -7,6 +7,7 @@
 
 #include <sstream>
 
+#include "base/duration.h"
 #include "tests/support/http_sink.h"
 #include "tests/support/process.h"
 
@@ -120,11 +121,14 @@ TEST(ForwarderTest, WhatWaitsIsTheNewestStateOfEach) {
   ASSERT_TRUE(sink.WaitForRequests(1));
   Alert outdated = scene.Make("C");
   outdated.valid_until = 1;
-  scene.forwarder().Put({scene.Make("A", AlertState::kResolved), outdated});
+  const Alert over = scene.Make("A", AlertState::kResolved);
+  scene.forwarder().Put({over, outdated});
   ASSERT_TRUE(sink.WaitForRequests(2));
   const std::string body = sink.Requests().at(1).body;
   EXPECT_EQ(Count(body, R"("labels")"), 2u) << body;
   EXPECT_EQ(body.find(R"("C")"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"("endsAt":")" + FormatTimestamp(over.resolved_at)), std::string::npos)
+      << body;
   const std::string labels = fmt::format(R"(member="alertmanager[0]/127.0.0.1:{}",)", sink.port());
   EXPECT_TRUE(WaitUntil([&] {
     return scene.HasMetric("tierwatch_forwarded_alerts_total{" + labels +

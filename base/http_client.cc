@@ -268,7 +268,7 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.error);
-  const std::optional<CURLcode> code = transfer::Perform(channel, request.stop);
+  const std::optional<CURLcode> code = transfer::Perform(channel, request.stop, request.kept);
   if (!code) return Error{"cancelled", Reason::kOther};
   if (exchange.over_limit || *code == CURLE_FILESIZE_EXCEEDED) {
     return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),

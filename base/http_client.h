@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -84,6 +85,8 @@ struct HttpRequest {
   std::string body;
   Millis timeout{10'000};  // of the whole exchange
   std::stop_token stop;    // ends the exchange early with Reason::kOther "cancelled"
+  /// Told the connection that stays open for the next request, where one does.
+  std::function<void(int socket)> kept{};
 };
 
 struct HttpResponse {

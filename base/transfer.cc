@@ -77,7 +77,8 @@ std::string_view Trim(std::string_view text) {
 
 // A transfer is ended from inside: taken out of its multi handle, one over SMTP would be completed
 // as if all of the mail had been sent.
-std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop) {
+std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop,
+                                const std::function<void(int socket)>& kept) {
   CURLM* multi = channel.multi.get();
   CURL* easy = channel.easy.get();
   const auto is_over = [](void* token, curl_off_t, curl_off_t, curl_off_t, curl_off_t) -> int {
@@ -99,6 +100,12 @@ std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop) {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
     if (message->msg == CURLMSG_DONE) code = message->data.result;
+  }
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  if (kept && code == CURLE_OK &&
+      curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+      socket != CURL_SOCKET_BAD) {
+    kept(socket);
   }
   curl_multi_remove_handle(multi, easy);
   if (stop.stop_requested() && code.value_or(CURLE_ABORTED_BY_CALLBACK) != CURLE_OK)

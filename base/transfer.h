@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -36,8 +37,9 @@ struct Channel {
 };
 
 /// Runs what the channel's easy handle was set up for until it ends; nothing where `stop` was
-/// requested before.
-std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop);
+/// requested before. `kept` is told the connection that stays open for the next transfer.
+std::optional<CURLcode> Perform(Channel& channel, const std::stop_token& stop,
+                                const std::function<void(int socket)>& kept = {});
 
 struct Times {
   Millis connect;

@@ -13,12 +13,14 @@ Backend::Backend(std::string url, HttpOptions options)
   while (url_.ends_with('/')) url_.pop_back();
 }
 
-Result<HttpResponse> Backend::Get(std::string_view path, Millis timeout, std::stop_token stop) {
+Result<HttpResponse> Backend::Get(std::string_view path, Millis timeout, std::stop_token stop,
+                                  std::function<void(int socket)> kept) {
   HttpRequest request;
   request.url = url_ + std::string(path);
   request.headers = {{"Accept", "application/json"}};
   request.timeout = timeout;
   request.stop = std::move(stop);
+  request.kept = std::move(kept);
   return client_.Send(request);
 }
 

@@ -18,8 +18,9 @@ class Backend {
  public:
   Backend(std::string url, HttpOptions options);
 
-  /// Any answer with a status line. Errors: those of HttpClient.
-  Result<HttpResponse> Get(std::string_view path, Millis timeout, std::stop_token stop);
+  /// Any answer with a status line. Errors: those of HttpClient. `kept`: see SampleContext.
+  Result<HttpResponse> Get(std::string_view path, Millis timeout, std::stop_token stop,
+                           std::function<void(int socket)> kept = {});
 
  private:
   std::string url_;

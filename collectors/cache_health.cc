@@ -264,7 +264,8 @@ class CacheHealth final : public Collector {
       : backend_(url, std::move(http)), path_(std::move(path)), shape_(std::move(shape)) {}
 
   Sample Collect(const SampleContext& context) override {
-    const Result<HttpResponse> answer = backend_.Get(path_, context.Remaining(), context.stop);
+    const Result<HttpResponse> answer =
+        backend_.Get(path_, context.Remaining(), context.stop, context.kept);
     if (!answer.ok()) return Sample::Down(Error{answer.error()}.In(path_));
     // A backend that is unwell may say so with a status of 503 and the body of every day.
     Sample sample = CacheHealthSample(answer->body, shape_, watch_);

@@ -23,6 +23,9 @@ struct SampleContext {
   const Clock& clock;
   SteadyTime deadline;   // of the whole sample: no call may outlast it
   std::stop_token stop;  // the process is ending or the target was removed
+  /// Told of each connection that stays open until the next sample, while nobody else uses it: once
+  /// its peer hangs up, the target is sampled at once.
+  std::function<void(int socket)> kept = [](int) {};
 
   /// What is left until the deadline, at least 1 ms.
   Millis Remaining() const;

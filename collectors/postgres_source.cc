@@ -34,7 +34,9 @@ Result<std::shared_ptr<PostgresServer>> FindServer(PostgresServers& servers, con
 }
 
 PostgresCall CallOf(const SampleContext& context, SteadyTime deadline) {
-  return PostgresCall{context.clock, std::min(context.deadline, deadline), context.stop};
+  PostgresCall call{context.clock, std::min(context.deadline, deadline), context.stop};
+  call.kept = context.kept;
+  return call;
 }
 
 CollectorEntry ReadServerEntry(

@@ -74,6 +74,7 @@ class Redis final : public Collector {
     std::vector<prometheus::MetricFamily> families = Own(serves);
     std::move(sample.families.begin(), sample.families.end(), std::back_inserter(families));
     sample.families = std::move(families);
+    context.kept(client_.socket());
     return sample;
   }
 

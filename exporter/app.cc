@@ -59,7 +59,7 @@ std::shared_ptr<const ChartLinks> LinkCharts(Config& config) {
 struct App::Parts {
   Parts(Config c, const Clock& machine, Logger& l)
       : config(std::move(c)), chart_links(LinkCharts(config)), clock(machine), logger(l) {}
-  ~Parts() { stopping.request_stop(); }
+  ~Parts();
 
   void AddTargets();
   void AddSelf();
@@ -82,6 +82,7 @@ struct App::Parts {
   Exposition exposition;
   std::optional<HeartbeatConfig> heartbeat_config =
       std::exchange(config.alerting.heartbeat, std::nullopt);
+  ConnectionWatch connections;
   std::vector<std::unique_ptr<TargetRunner>> runners;
   std::atomic<bool> sampling = false;  // runners are complete
   Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
@@ -100,14 +101,25 @@ struct App::Parts {
   std::optional<Heartbeat> heartbeat;  // ends first: it asks all others
 };
 
+App::Parts::~Parts() {
+  stopping.request_stop();
+  heartbeat.reset();
+  server.reset();
+  scheduler.Stop();
+  runners.clear();  // their connections ask the scheduler
+}
+
 void App::Parts::AddTargets() {
   for (WatchedTarget& target : config.targets) {
     longest_timeout = std::max(longest_timeout, target.timeout);
     const Rhythm rhythm(target.interval, target.Hash());
     runners.push_back(std::make_unique<TargetRunner>(std::move(target), clock, sinks, logger));
     TargetRunner* const runner = runners.back().get();
-    scheduler.Add({rhythm, [runner](std::stop_token stop) { runner->Sample(std::move(stop)); },
-                   [runner] { runner->CountSkipped(); }});
+    const JobId job =
+        scheduler.Add({rhythm, [runner](std::stop_token stop) { runner->Sample(std::move(stop)); },
+                       [runner] { runner->CountSkipped(); }});
+    runner->WatchConnections(connections,
+                             [this, job](SteadyTime time) { scheduler.RunAt(job, time); });
   }
   config.targets.clear();
 }

@@ -1,5 +1,6 @@
 #include "exporter/runner.h"
 
+#include <algorithm>
 #include <exception>
 #include <iterator>
 #include <map>
@@ -29,7 +30,14 @@ constexpr MetricInfo kSkipped{"tierwatch_target_skipped_samplings_total",
                               MetricType::Counter,
                               "Samplings left out because the one before still went on.",
                               {"collector"}};
-constexpr MetricInfo kMetrics[] = {kUp, kDuration, kLastSuccess, kErrors, kSkipped};
+constexpr MetricInfo kHangUps{"tierwatch_target_hang_ups_total",
+                              MetricType::Counter,
+                              "Times that the target closed a connection between samplings and "
+                              "was sampled at once.",
+                              {"collector"}};
+constexpr MetricInfo kMetrics[] = {kUp, kDuration, kLastSuccess, kErrors, kSkipped, kHangUps};
+
+constexpr Millis kAfterHangUp{1'000}, kAfterFalseAlarm{60'000};
 
 constexpr Reason kReasons[] = {Reason::kOther,      Reason::kConnect, Reason::kAuth,
                                Reason::kTls,        Reason::kTimeout, Reason::kLock,
@@ -57,9 +65,35 @@ TargetRunner::TargetRunner(WatchedTarget target, const Clock& clock, std::vector
                            Logger& logger)
     : target_(std::move(target)), clock_(clock), sinks_(std::move(sinks)), logger_(logger) {}
 
+TargetRunner::~TargetRunner() {
+  if (watch_ != nullptr) watch_->Forget(this);
+}
+
+void TargetRunner::WatchConnections(ConnectionWatch& watch,
+                                    std::function<void(SteadyTime)> sample_at) {
+  watch_ = &watch;
+  sample_at_ = std::move(sample_at);
+}
+
+void TargetRunner::HungUp() {
+  SteadyTime at;
+  {
+    const std::lock_guard lock(mutex_);
+    hung_up_ = true;
+    hang_ups_ += 1;
+    at = std::max(clock_.Steady(), quiet_until_);
+  }
+  sample_at_(at);
+}
+
 void TargetRunner::Sample(std::stop_token stop) {
   const SteadyTime begin = clock_.Steady();
-  tierwatch::Sample sample = Collect({clock_, begin + target_.timeout, stop});
+  SampleContext context{clock_, begin + target_.timeout, stop};
+  if (watch_ != nullptr) {
+    watch_->Forget(this);
+    context.kept = [this](int socket) { watch_->Add(this, socket, [this] { HungUp(); }); };
+  }
+  tierwatch::Sample sample = Collect(context);
   if (stop.stop_requested()) return;  // cut short by us: it says nothing about the target
   auto batch = std::make_shared<Batch>();
   batch->collector = target_.collector;
@@ -71,6 +105,17 @@ void TargetRunner::Sample(std::stop_token stop) {
   batch->families = std::move(sample.families);
   AppendOwnFamilies(batch->families, seconds);
   for (const BatchSink& sink : sinks_) sink(batch);
+  LookAgain();
+}
+
+void TargetRunner::LookAgain() {
+  SteadyTime at;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!look_again_) return;
+    at = quiet_until_;
+  }
+  sample_at_(at);
 }
 
 tierwatch::Sample TargetRunner::Collect(const SampleContext& context) {
@@ -97,7 +142,12 @@ bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now, doub
                                      : State::kPartly,
              sample.errors);
   errors_ = sample.errors;
-  return before == State::kNew || (before == State::kDown) != (state_ == State::kDown);
+  const bool hung_up = std::exchange(hung_up_, false);
+  if (hung_up)
+    quiet_until_ = clock_.Steady() + (before == state_ ? kAfterFalseAlarm : kAfterHangUp);
+  const bool again = std::exchange(look_again_, hung_up && before != state_);
+  return hung_up || again || before == State::kNew ||
+         (before == State::kDown) != (state_ == State::kDown);
 }
 
 void TargetRunner::AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families,
@@ -115,6 +165,7 @@ void TargetRunner::AppendOwnFamilies(std::vector<prometheus::MetricFamily>& fami
             errors_by_reason_[static_cast<std::size_t>(reason)]);
   }
   own.Add(kSkipped, {collector}, skipped_);
+  own.Add(kHangUps, {collector}, hang_ups_);
   std::vector<prometheus::MetricFamily> made = std::move(own).Take();
   families.insert(families.end(), std::move_iterator(made.begin()), std::move_iterator(made.end()));
 }

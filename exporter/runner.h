@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "collectors/collector.h"
+#include "exporter/connection_watch.h"
 
 namespace tierwatch {
 
@@ -55,11 +56,20 @@ std::span<const MetricInfo> TargetMetrics();
 
 /// Thread-safe; Sample is called by one thread at a time. A collector that throws is a target that
 /// is down.
+///
+/// A target that hangs up between samples may be gone: it is sampled at once, and what came of it
+/// is judged at once. Where it did turn, both are done again a second later, when others have
+/// noticed, too. At most once a second; once a minute where it was nothing: servers close what
+/// idles.
 class TargetRunner {
  public:
   TargetRunner(WatchedTarget target, const Clock& clock, std::vector<BatchSink> sinks,
                Logger& logger);
+  ~TargetRunner();
 
+  /// Before the first Sample: `sample_at` asks for one, from the watch's thread. The watch outlives
+  /// the runner.
+  void WatchConnections(ConnectionWatch& watch, std::function<void(SteadyTime)> sample_at);
   void Sample(std::stop_token stop);
   /// A slot came while the last sampling went on.
   void CountSkipped();
@@ -70,7 +80,9 @@ class TargetRunner {
   enum class State { kNew, kUp, kPartly, kDown };
 
   tierwatch::Sample Collect(const SampleContext& context);
-  /// True where the target went or came.
+  void HungUp();
+  void LookAgain();
+  /// True where rules should look at once.
   bool Record(const tierwatch::Sample& sample, TimestampMs now, double seconds);
   void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;
   void TellChange(State now, const std::vector<Error>& errors);
@@ -79,6 +91,8 @@ class TargetRunner {
   const Clock& clock_;
   const std::vector<BatchSink> sinks_;
   Logger& logger_;
+  ConnectionWatch* watch_ = nullptr;
+  std::function<void(SteadyTime)> sample_at_;
 
   mutable std::mutex mutex_;  // guards all below
   State state_ = State::kNew;
@@ -88,6 +102,10 @@ class TargetRunner {
   std::vector<Error> errors_;
   std::array<double, 9> errors_by_reason_{};  // indexed by Reason
   double skipped_ = 0;
+  double hang_ups_ = 0;
+  bool hung_up_ = false;     // since the last sample
+  bool look_again_ = false;  // at quiet_until_
+  SteadyTime quiet_until_ = SteadyTime::min();
 };
 
 /// tierwatch's own registries as a batch: collector "self", no target labels, each family name

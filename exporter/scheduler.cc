@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <system_error>
+#include <utility>
 
 namespace tierwatch {
 namespace {
@@ -32,7 +33,16 @@ SteadyTime Rhythm::First(SteadyTime start) const {
 Scheduler::Scheduler(std::size_t max_threads, Millis idle_time)
     : max_threads_(max_threads), idle_time_(idle_time) {}
 
-void Scheduler::Add(Job job) { entries_.push_back({std::move(job), {}, false}); }
+JobId Scheduler::Add(Job job) {
+  entries_.push_back({std::move(job), {}});
+  return entries_.size() - 1;
+}
+
+void Scheduler::RunAt(JobId id, SteadyTime time) {
+  const std::lock_guard lock(mutex_);
+  entries_[id].wanted = std::min(entries_[id].wanted, time);
+  wake_.notify_all();
+}
 
 void Scheduler::Start() {
   const SteadyTime now = SteadyNow();
@@ -44,7 +54,7 @@ void Scheduler::Stop() {
   stop_.request_stop();
   std::unique_lock lock(mutex_);
   work_.notify_all();
-  ended_.notify_all();
+  wake_.notify_all();
   std::thread dispatcher = std::move(dispatcher_);
   lock.unlock();
   if (dispatcher.joinable()) dispatcher.join();
@@ -67,7 +77,7 @@ void Scheduler::Dispatch() {
       AddWorker();
       wake = std::min(wake, now + kGrowEvery);
     }
-    ended_.wait_until(lock, wake, [this] { return stop_.stop_requested(); });
+    wake_.wait_until(lock, wake);
   }
 }
 
@@ -87,17 +97,22 @@ SteadyTime Scheduler::EnqueueDue(SteadyTime now) {
   SteadyTime next = now + std::chrono::hours(1);
   for (Entry& entry : entries_) {
     if (entry.due <= now) {
-      if (entry.busy) {
-        entry.job.skipped();
-      } else {
-        entry.busy = true;
-        queue_.push_back(&entry);
-      }
+      if (entry.busy) entry.job.skipped();
+      Enqueue(entry);
       entry.due = entry.job.rhythm.After(now);
     }
-    next = std::min(next, entry.due);
+    if (entry.wanted <= now) {
+      Enqueue(entry);
+      entry.wanted = SteadyTime::max();
+    }
+    next = std::min({next, entry.due, entry.wanted});
   }
   return next;
+}
+
+void Scheduler::Enqueue(Entry& entry) {
+  if (std::exchange(entry.busy, true)) return;
+  queue_.push_back(&entry);
 }
 
 // A worker counts as idle while it waits, and from its birth on.

@@ -39,6 +39,8 @@ struct Job {
   std::function<void()> skipped = [] {};  // must be quick
 };
 
+using JobId = std::size_t;
+
 /// Runs jobs from Start to Stop. A thread is added when a job is due and all threads are busy, up
 /// to the limit; one that has had nothing to do for `idle_time` leaves.
 class Scheduler {
@@ -49,11 +51,14 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   /// Before Start.
-  void Add(Job job);
+  JobId Add(Job job);
   void Start();
   /// Starts nothing any more, asks running jobs to stop and waits for them, as long as they take.
   /// Thread-safe.
   void Stop();
+  /// Runs a job once at `time`, outside its slots, which stay as they are; not where it runs then.
+  /// Several such wishes are one, the earliest. Thread-safe.
+  void RunAt(JobId id, SteadyTime time);
   /// The worker threads of now, for metrics and tests. Thread-safe.
   std::size_t threads() const;
 
@@ -61,11 +66,13 @@ class Scheduler {
   struct Entry {
     Job job;
     SteadyTime due;
-    bool busy = false;  // queued or running
+    SteadyTime wanted = SteadyTime::max();  // out of turn
+    bool busy = false;                      // queued or running
   };
 
   void Dispatch();
   SteadyTime EnqueueDue(SteadyTime now);
+  void Enqueue(Entry& entry);
   void AddWorker();
   void Work();
 
@@ -73,11 +80,11 @@ class Scheduler {
   const Millis idle_time_;
   std::stop_source stop_;
 
-  mutable std::mutex mutex_;       // guards all below
-  std::condition_variable work_;   // workers: something is queued, or the end
-  std::condition_variable ended_;  // the dispatcher: the end
-  std::condition_variable left_;   // Stop: a worker left
-  std::deque<Entry> entries_;      // references stay good
+  mutable std::mutex mutex_;      // guards all below
+  std::condition_variable work_;  // workers: something is queued, or the end
+  std::condition_variable wake_;  // the dispatcher: something is due earlier, or the end
+  std::condition_variable left_;  // Stop: a worker left
+  std::deque<Entry> entries_;     // references stay good
   std::deque<Entry*> queue_;
   std::size_t workers_ = 0;
   std::size_t idle_ = 0;

@@ -91,6 +91,7 @@ struct PostgresSession::State {
     if (watchdog != nullptr && watchdog->Stop() != SocketWatchdog::Verdict::kNone) {
       server->connection_.reset();
     }
+    if (server->connection_ != nullptr) call.kept(server->connection_->socket());
     server->gate_->Leave();
   }
 

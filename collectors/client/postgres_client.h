@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,7 @@ struct PostgresCall {
   Millis lock_timeout{250};
   std::size_t max_rows = 200'000;
   std::uint64_t max_bytes = 64u << 20;  // of the whole session
+  std::function<void(int socket)> kept = [](int) {};  // see SampleContext
 };
 
 class PostgresConnection;

@@ -40,6 +40,8 @@ class RedisClient {
   /// Counts the connections made so far: what a server said on an earlier one may not hold on this
   /// one.
   int connections() const { return connections_; }
+  /// Of the connection that is kept, -1 where there is none.
+  int socket() const { return connection_ ? connection_->stream.socket() : -1; }
 
  private:
   struct Connection {

@@ -51,6 +51,7 @@ class Stream {
   /// True while nothing waits to be read: the peer of an idle stream has neither closed it nor
   /// spoken out of turn.
   bool Quiet() const;
+  int socket() const { return fd_; }
   Result<void> Write(std::string_view bytes, const Deadline& deadline);
   /// Waits for bytes and reads at most `size` of them; never 0.
   Result<std::size_t> Read(char* buffer, std::size_t size, const Deadline& deadline);

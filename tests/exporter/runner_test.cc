@@ -6,11 +6,16 @@
 #include <gtest/gtest.h>
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <stdexcept>
+#include <utility>
 
 #include "exporter/text_format.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/process.h"
 
 namespace tierwatch {
 namespace {
@@ -113,6 +118,62 @@ TEST_F(RunnerTest, TellsEachChangeOnceAndKeepsTheLastSuccess) {
   script_ = [](const SampleContext&) { return tierwatch::Sample{}; };
   for (int i = 0; i < 3; ++i) runner.Sample({});
   EXPECT_THAT(logger_.lines, ElementsAre("target is down", "target is up again"));
+}
+
+// A connection whose peer is in the test's hands.
+struct Pair {
+  Pair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0); }
+  ~Pair() {
+    ::close(ends[0]);
+    HangUp();
+  }
+  void HangUp() {
+    if (ends[1] >= 0) ::close(std::exchange(ends[1], -1));
+  }
+  int ends[2];
+};
+
+TEST_F(RunnerTest, AHangUpAsksForASampleAndIsJudgedAtOnce) {
+  ConnectionWatch watch;
+  TargetRunner runner = Make();
+  std::atomic<int> asked = 0;
+  std::atomic<SteadyTime> at = SteadyTime::min();
+  runner.WatchConnections(watch, [&](SteadyTime time) {
+    at = time;
+    ++asked;
+  });
+  const auto hang_up = [&] {
+    Pair connection;
+    script_ = [&](const SampleContext& context) {
+      context.kept(connection.ends[0]);
+      return tierwatch::Sample{};
+    };
+    runner.Sample({});
+    const int before = asked;
+    connection.HangUp();
+    EXPECT_TRUE(WaitUntil([&] { return asked == before + 1; }));
+    return at.load() - clock_.Steady();
+  };
+  EXPECT_EQ(hang_up(), Millis(0));
+  script_ = [](const SampleContext&) { return Sample::Down({"refused", Reason::kConnect}); };
+  runner.Sample({});
+  EXPECT_TRUE(batch_->turned);
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(at.load() - clock_.Steady(), Millis(1'000)) << "when others have noticed, too";
+  runner.Sample({});
+  EXPECT_TRUE(batch_->turned);
+  runner.Sample({});
+  EXPECT_FALSE(batch_->turned);
+  EXPECT_EQ(asked, 2);
+  // It was gone: a second of peace. It was not: a minute.
+  EXPECT_EQ(hang_up(), Millis(1'000));
+  clock_.Advance(Millis(1'000));
+  script_ = [](const SampleContext&) { return tierwatch::Sample{}; };
+  runner.Sample({});
+  EXPECT_TRUE(batch_->turned) << "whatever made it hang up";
+  EXPECT_EQ(hang_up(), Millis(60'000));
+  EXPECT_THAT(Page(), HasSubstr("tierwatch_target_hang_ups_total{collector=\"redis\",service=\"s\","
+                                "target=\"h:1\"} 2\n"));
 }
 
 TEST_F(RunnerTest, ASamplingThatStopCutShortIsNotPublished) {

@@ -91,6 +91,21 @@ TEST(Scheduler, HundredsOfQuickJobsNeedFewThreads) {
   EXPECT_LT(most, 100u);  // a handful; more only where the machine takes threads off its cores
 }
 
+TEST(Scheduler, RunsAJobOutOfTurnOnce) {
+  std::atomic<int> runs = 0;
+  Scheduler scheduler;
+  const JobId job = scheduler.Add({Rhythm(1h, 0), [&](std::stop_token) { ++runs; }});
+  scheduler.Start();
+  ASSERT_TRUE(Soon([&] { return runs == 1; }));  // the first run
+  const SteadyTime now = std::chrono::steady_clock::now();
+  scheduler.RunAt(job, now + 1h);
+  scheduler.RunAt(job, now + 20ms);
+  scheduler.RunAt(job, now + 2h);
+  EXPECT_TRUE(Soon([&] { return runs == 2; }));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(runs, 2);
+}
+
 TEST(Scheduler, StopTellsARunningJobAndWaitsForIt) {
   std::atomic<bool> started = false, ended = false;
   Scheduler scheduler;

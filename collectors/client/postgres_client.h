@@ -34,7 +34,7 @@ struct PostgresCall {
   std::stop_token stop;
   Millis lock_timeout{250};
   std::size_t max_rows = 200'000;
-  std::uint64_t max_bytes = 64u << 20;  // of the whole session
+  std::uint64_t max_bytes = 64u << 20;                // of the whole session
   std::function<void(int socket)> kept = [](int) {};  // see SampleContext
 };
 

@@ -23,6 +23,7 @@
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 #include "exporter/self_metrics.h"
+#include "exporter/target_set.h"
 #include "exporter/timeline.h"
 #include "exporter/web.h"
 
@@ -63,7 +64,6 @@ struct App::Parts {
 
   void AddTargets();
   void AddSelf();
-  std::vector<TargetStatus> Targets() const;
   std::vector<Endpoint> Endpoints();
   WebSource MakeWebSource();
   OverviewSource MakeOverviewSource() const;
@@ -83,8 +83,14 @@ struct App::Parts {
   std::optional<HeartbeatConfig> heartbeat_config =
       std::exchange(config.alerting.heartbeat, std::nullopt);
   ConnectionWatch connections;
-  std::vector<std::unique_ptr<TargetRunner>> runners;
-  std::atomic<bool> sampling = false;  // runners are complete
+  // At worst a thread for each target: however many hang, they hold up no other.
+  Scheduler scheduler{1024};
+  TargetSet targets{{clock, sinks, logger, connections, scheduler,
+                     [this](const std::string& collector, const Labels& labels) {
+                       exposition.Remove(collector, labels);
+                       judge.Forget(collector, labels);
+                     }}};
+  std::atomic<bool> sampling = false;  // targets are complete
   Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
   Reloader reloader{config,
                     [this](std::vector<RuleGroup> rules) { judge.ReplaceRules(std::move(rules)); },
@@ -93,8 +99,6 @@ struct App::Parts {
   std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
                                [this](const BatchPtr& batch) { judge.Append(batch); }};
-  // At worst a thread for each target: however many hang, they hold up no other.
-  Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
   std::stop_source stopping;                  // ends what is asked of us
   std::unique_ptr<RemoteWrite> remote_write;  // null where it is off
   std::unique_ptr<HttpServer> server;
@@ -106,27 +110,19 @@ App::Parts::~Parts() {
   heartbeat.reset();
   server.reset();
   scheduler.Stop();
-  runners.clear();  // their connections ask the scheduler
 }
 
 void App::Parts::AddTargets() {
   for (WatchedTarget& target : config.targets) {
     longest_timeout = std::max(longest_timeout, target.timeout);
-    const Rhythm rhythm(target.interval, target.Hash());
-    runners.push_back(std::make_unique<TargetRunner>(std::move(target), clock, sinks, logger));
-    TargetRunner* const runner = runners.back().get();
-    const JobId job =
-        scheduler.Add({rhythm, [runner](std::stop_token stop) { runner->Sample(std::move(stop)); },
-                       [runner] { runner->CountSkipped(); }});
-    runner->WatchConnections(connections,
-                             [this, job](SteadyTime time) { scheduler.RunAt(job, time); });
+    targets.Add(std::move(target));
   }
   config.targets.clear();
 }
 
 void App::Parts::AddSelf() {
   registries.push_back(std::make_shared<SelfSource>([this] {
-    return SelfNumbers{runners.size(), scheduler.threads(), exposition.Current()->dropped(),
+    return SelfNumbers{targets.size(), scheduler.threads(), exposition.Current()->dropped(),
                        judge.store().Stats()};
   }));
   scheduler.Add({Rhythm(kSelfInterval, 0), [this](const std::stop_token&) {
@@ -137,20 +133,14 @@ void App::Parts::AddSelf() {
 
 bool App::Parts::Ready() const {
   if (clock.Steady() - started > longest_timeout + kReadyMargin) return true;
-  return std::all_of(runners.begin(), runners.end(),
-                     [](const auto& runner) { return runner->status().sampled; });
+  const std::vector<TargetStatus> all = targets.Status();
+  return std::ranges::all_of(all, [](const TargetStatus& status) { return status.sampled; });
 }
 
 // Our own registries are sampled by the same scheduler: their batch comes where nothing else does.
 std::string App::Parts::Ailment() const {
   if (clock.Now() - last_batch > 4 * kSelfInterval.count()) return "sampling stands still";
   return judge.Ailment();
-}
-
-std::vector<TargetStatus> App::Parts::Targets() const {
-  std::vector<TargetStatus> all;
-  for (const auto& runner : runners) all.push_back(runner->status());
-  return all;
 }
 
 std::vector<Endpoint> App::Parts::Endpoints() {
@@ -178,7 +168,7 @@ WebSource App::Parts::MakeWebSource() {
            .store = judge.store(),
            .clock = clock,
            .groups = [this] { return judge.Groups(); },
-           .targets = [this] { return Targets(); },
+           .targets = [this] { return targets.Status(); },
            .setup = {.started = started_at,
                      .listen_address = config.web.listen_address,
                      .external_url = config.external_url,
@@ -195,9 +185,8 @@ OverviewSource App::Parts::MakeOverviewSource() const {
   source.trend = std::clamp(age, kShortestTrend, kLongestTrend);
   source.now = clock.Now();
   source.alerts = judge.Alerts();
-  source.targets = runners.size();
-  for (const auto& runner : runners) {
-    TargetStatus status = runner->status();
+  source.targets = targets.size();
+  for (TargetStatus& status : targets.Status()) {
     if (!status.sampled || status.up) continue;
     const Error error = status.errors.empty() ? Error{} : status.errors.front();
     source.down.push_back({std::move(status.collector), std::move(status.labels),
@@ -247,7 +236,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   }
   logger.Info("listening", {{"address", parts->config.web.listen_address},
                             {"port", parts->server->port()},
-                            {"targets", parts->runners.size()}});
+                            {"targets", parts->targets.size()}});
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/http_client.h"
+#include "exporter/membership.h"
 
 namespace tierwatch {
 namespace {
@@ -160,31 +161,45 @@ class TargetReader {
     RefuseUnbuilt(map, "dns_sd", "list the addresses under targets");
     const CollectorEntry entry = kind.read(map, service, resources_);
     map.Finish();
+    std::shared_ptr<Membership> members;
     if (entry.make_member) {
-      diagnostics_.Add(map.node().where(), "sentinel and cluster are not supported yet");
+      members = std::make_shared<Membership>(
+          [make = entry.make_member, stem = std::string(kind.stem), labels, interval,
+           timeout](const std::string& address) -> Result<WatchedTarget> {
+            Result<Target> made = make(address);
+            if (!made.ok()) return std::move(made).error();
+            return Watch(stem, *std::move(made), labels, interval, timeout);
+          });
     }
     for (const std::string& address : entry.addresses) {
       Result<Target> made = entry.make(address);
       if (made.ok()) {
-        AddTarget(kind, *std::move(made), labels, interval, timeout, map.Where("targets"));
+        if (members) members->AddSource(made->name);
+        AddTarget(Watch(kind.stem, *std::move(made), labels, interval, timeout), members,
+                  map.Where("targets"));
       } else {
         diagnostics_.Add(map.Where("targets"), made.error().message);
       }
     }
   }
 
-  void AddTarget(const CollectorKind& kind, Target made, Labels labels, Millis interval,
-                 Millis timeout, const Location& where) {
-    const std::array<std::string, 3> identity{std::string(kind.stem),
-                                              std::string(labels.Get("service")), made.name};
+  static WatchedTarget Watch(std::string_view stem, Target made, Labels labels, Millis interval,
+                             Millis timeout) {
+    labels.Set("target", made.name);
+    return {std::string(stem), std::move(labels), interval, timeout, std::move(made.collector)};
+  }
+
+  void AddTarget(WatchedTarget target, std::shared_ptr<Membership> members, const Location& where) {
+    const std::array<std::string, 3> identity{target.collector,
+                                              std::string(target.labels.Get("service")),
+                                              std::string(target.labels.Get("target"))};
     if (!seen_.insert(identity).second) {
-      diagnostics_.Add(where, fmt::format("{} watches {} of service {} twice", kind.stem, made.name,
-                                          identity[1]));
+      diagnostics_.Add(where, fmt::format("{} watches {} of service {} twice", identity[0],
+                                          identity[2], identity[1]));
       return;
     }
-    labels.Set("target", made.name);
-    config_.targets.push_back(
-        {std::string(kind.stem), std::move(labels), interval, timeout, std::move(made.collector)});
+    target.membership = std::move(members);
+    config_.targets.push_back(std::move(target));
   }
 
   Config& config_;

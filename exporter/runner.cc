@@ -105,6 +105,7 @@ void TargetRunner::Sample(std::stop_token stop) {
   batch->families = std::move(sample.families);
   AppendOwnFamilies(batch->families, seconds);
   for (const BatchSink& sink : sinks_) sink(batch);
+  tell_members_(sample.members);
   LookAgain();
 }
 

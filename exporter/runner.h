@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -25,6 +26,8 @@ namespace tierwatch {
 /// Takes every published batch. Called from many threads at once.
 using BatchSink = std::function<void(const BatchPtr&)>;
 
+class Membership;
+
 /// What is watched, how often and for how long.
 struct WatchedTarget {
   std::string collector;  // the stem
@@ -32,6 +35,7 @@ struct WatchedTarget {
   Millis interval{15'000};
   Millis timeout{10'000};
   std::unique_ptr<Collector> source;
+  std::shared_ptr<Membership> membership = nullptr;  // null: the source names no members
 
   /// The same in every process: what the phase of the target is made from.
   std::uint64_t Hash() const;
@@ -70,6 +74,10 @@ class TargetRunner {
   /// Before the first Sample: `sample_at` asks for one, from the watch's thread. The watch outlives
   /// the runner.
   void WatchConnections(ConnectionWatch& watch, std::function<void(SteadyTime)> sample_at);
+  /// Before the first Sample: `tell` is called after each with the members that it named.
+  void TellMembers(std::function<void(const std::optional<Members>&)> tell) {
+    tell_members_ = std::move(tell);
+  }
   void Sample(std::stop_token stop);
   /// A slot came while the last sampling went on.
   void CountSkipped();
@@ -93,6 +101,8 @@ class TargetRunner {
   Logger& logger_;
   ConnectionWatch* watch_ = nullptr;
   std::function<void(SteadyTime)> sample_at_;
+  std::function<void(const std::optional<Members>&)> tell_members_ =
+      [](const std::optional<Members>&) {};
 
   mutable std::mutex mutex_;  // guards all below
   State state_ = State::kNew;

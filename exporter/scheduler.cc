@@ -34,19 +34,45 @@ Scheduler::Scheduler(std::size_t max_threads, Millis idle_time)
     : max_threads_(max_threads), idle_time_(idle_time) {}
 
 JobId Scheduler::Add(Job job) {
-  entries_.push_back({std::move(job), {}});
-  return entries_.size() - 1;
+  const std::lock_guard lock(mutex_);
+  const JobId id = next_++;
+  if (stop_.stop_requested()) return id;
+  const SteadyTime due = job.rhythm.First(SteadyNow());
+  entries_.emplace(id, Entry{std::move(job), due, SteadyTime::max(), false, id});
+  wake_.notify_all();
+  return id;
 }
 
 void Scheduler::RunAt(JobId id, SteadyTime time) {
   const std::lock_guard lock(mutex_);
-  entries_[id].wanted = std::min(entries_[id].wanted, time);
+  const auto at = entries_.find(id);
+  if (at == entries_.end() || at->second.gone) return;
+  at->second.wanted = std::min(at->second.wanted, time);
   wake_.notify_all();
 }
 
+void Scheduler::Remove(JobId id, std::function<void()> gone) {
+  std::unique_lock lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end() || at->second.gone || stop_.stop_requested()) return;
+  Entry& entry = at->second;
+  std::stop_source stop = entry.stop;
+  const bool busy = entry.busy;
+  if (busy) {
+    entry.due = entry.wanted = SteadyTime::max();
+    entry.gone = std::move(gone);
+  } else {
+    entries_.erase(at);
+  }
+  lock.unlock();  // what waits for the stop is woken on this thread
+  stop.request_stop();
+  if (!busy) gone();
+}
+
 void Scheduler::Start() {
+  const std::lock_guard lock(mutex_);
   const SteadyTime now = SteadyNow();
-  for (Entry& entry : entries_) entry.due = entry.job.rhythm.First(now);
+  for (auto& [id, entry] : entries_) entry.due = entry.job.rhythm.First(now);
   dispatcher_ = std::thread([this] { Dispatch(); });
 }
 
@@ -56,7 +82,10 @@ void Scheduler::Stop() {
   work_.notify_all();
   wake_.notify_all();
   std::thread dispatcher = std::move(dispatcher_);
+  std::vector<std::stop_source> stops;
+  for (const auto& [id, entry] : entries_) stops.push_back(entry.stop);
   lock.unlock();
+  for (std::stop_source& stop : stops) stop.request_stop();
   if (dispatcher.joinable()) dispatcher.join();
   lock.lock();
   left_.wait(lock, [this] { return workers_ == 0; });
@@ -95,7 +124,7 @@ void Scheduler::AddWorker() {
 // Queues what is due; gives the time of the next slot.
 SteadyTime Scheduler::EnqueueDue(SteadyTime now) {
   SteadyTime next = now + std::chrono::hours(1);
-  for (Entry& entry : entries_) {
+  for (auto& [id, entry] : entries_) {
     if (entry.due <= now) {
       if (entry.busy) entry.job.skipped();
       Enqueue(entry);
@@ -124,10 +153,16 @@ void Scheduler::Work() {
     queue_.pop_front();
     --idle_;
     lock.unlock();
-    entry.job.run(stop_.get_token());
+    entry.job.run(entry.stop.get_token());
     lock.lock();
     ++idle_;
     entry.busy = false;
+    if (!entry.gone) continue;
+    const std::function<void()> gone = std::move(entry.gone);
+    entries_.erase(entry.id);
+    lock.unlock();
+    gone();
+    lock.lock();
   }
   --idle_;
   --workers_;

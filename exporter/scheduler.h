@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -50,8 +51,11 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Before Start.
+  /// Thread-safe. Nothing is added once Stop was called.
   JobId Add(Job job);
+  /// Starts the job no more and asks it to stop; `gone` is called when it runs no more, here or on
+  /// the thread on which it ended. Not after Stop. Thread-safe.
+  void Remove(JobId id, std::function<void()> gone);
   void Start();
   /// Starts nothing any more, asks running jobs to stop and waits for them, as long as they take.
   /// Thread-safe.
@@ -68,6 +72,9 @@ class Scheduler {
     SteadyTime due;
     SteadyTime wanted = SteadyTime::max();  // out of turn
     bool busy = false;                      // queued or running
+    JobId id = 0;
+    std::stop_source stop{};
+    std::function<void()> gone = nullptr;  // set: is being removed
   };
 
   void Dispatch();
@@ -80,11 +87,12 @@ class Scheduler {
   const Millis idle_time_;
   std::stop_source stop_;
 
-  mutable std::mutex mutex_;      // guards all below
-  std::condition_variable work_;  // workers: something is queued, or the end
-  std::condition_variable wake_;  // the dispatcher: something is due earlier, or the end
-  std::condition_variable left_;  // Stop: a worker left
-  std::deque<Entry> entries_;     // references stay good
+  mutable std::mutex mutex_;        // guards all below
+  std::condition_variable work_;    // workers: something is queued, or the end
+  std::condition_variable wake_;    // the dispatcher: something is due earlier, or the end
+  std::condition_variable left_;    // Stop: a worker left
+  std::map<JobId, Entry> entries_;  // references stay good
+  JobId next_ = 0;
   std::deque<Entry*> queue_;
   std::size_t workers_ = 0;
   std::size_t idle_ = 0;

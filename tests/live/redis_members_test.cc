@@ -38,10 +38,10 @@ web: {{listen_address: "127.0.0.1:{}"}}
             return page.find(line) != std::string::npos;
           });
         },
-        Millis{30'000});
+        Millis{90'000});
   }
   bool Hides(const std::string& text) {
-    return WaitUntil([&] { return Page().find(text) == std::string::npos; }, Millis{30'000});
+    return WaitUntil([&] { return Page().find(text) == std::string::npos; }, Millis{90'000});
   }
 
   static std::string Address(const RedisServer& server) {
@@ -74,7 +74,7 @@ TEST_F(RedisMembers, AFailoverIsFollowedWithoutAChangeOfTheConfiguration) {
                      "tierwatch_redis_sentinel_primary_ok"}));
   primary.process().Signal(SIGKILL);
   EXPECT_TRUE(Shows({Role(Address(replica), "primary"), Up(Address(primary), 0)})) << Page();
-  primary.Start();
+  primary.Start();  // the sentinel makes it a replica in its own good time: up to half a minute
   EXPECT_TRUE(Shows({Role(Address(primary), "replica"), Up(Address(primary), 1)})) << Page();
 }
 

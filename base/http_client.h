@@ -127,5 +127,7 @@ struct Url {
 /// Parses `scheme://[user[:password]@]host[:port][/path]`; percent-escapes in user and password are
 /// decoded. Of a `unix:///path` the host may be empty.
 Result<Url> ParseUrl(std::string_view text);
+/// True for a URL of http or https.
+bool IsHttpUrl(std::string_view text);
 
 }  // namespace tierwatch

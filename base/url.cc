@@ -130,6 +130,11 @@ Result<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
+bool IsHttpUrl(std::string_view text) {
+  const Result<Url> url = ParseUrl(text);
+  return url.ok() && (url->scheme == "http" || url->scheme == "https");
+}
+
 std::string Url::HostPort(int default_port) const {
   const bool v6 = host.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "",

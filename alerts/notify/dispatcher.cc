@@ -351,6 +351,12 @@ void Dispatcher::Remember(const std::pair<std::string, std::string>& key, Told t
   told_[key] = std::move(told);
 }
 
+std::size_t Dispatcher::alert_count() const {
+  std::size_t count = 0;
+  for (const auto& [key, group] : groups_) count += group.members.size();
+  return count;
+}
+
 std::vector<Dispatcher::Shown> Dispatcher::Groups() const {
   std::vector<Shown> shown;
   for (const auto& [key, group] : groups_) {

@@ -72,6 +72,8 @@ class Dispatcher {
   void FallBack(const std::string& queue, const std::string& group_key);
 
   std::size_t group_count() const { return groups_.size(); }
+  /// One in two groups counts twice.
+  std::size_t alert_count() const;
 
   /// A group as it is shown to people.
   struct Shown {

@@ -37,10 +37,8 @@ HeartbeatConfig ReadHeartbeat(const YamlNode& node, const HttpOptions& global_ht
   config.url = ReadSecret(map, "url");
   if (config.url.empty()) {
     diagnostics.Add(node.where(), "heartbeat: url or url_file is missing");
-  } else if (!config.url.value.empty()) {
-    const Result<Url> url = ParseUrl(config.url.value);
-    if (!url.ok() || (url->scheme != "http" && url->scheme != "https"))
-      diagnostics.Add(map.Where("url"), "url: expected http://host[:port]/path or https://…");
+  } else if (!config.url.value.empty() && !IsHttpUrl(config.url.value)) {
+    diagnostics.Add(map.Where("url"), "url: expected http://host[:port]/path or https://…");
   }
   config.interval = map.Duration("interval").value_or(config.interval);
   if (config.interval < Millis{1'000} || config.interval > std::chrono::hours(24))

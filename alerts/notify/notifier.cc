@@ -111,12 +111,15 @@ void Notifier::Put(std::vector<Alert> alerts) {
   arrived_.notify_all();
 }
 
-bool Notifier::Accept(std::vector<Alert> alerts, Millis patience) {
+Result<void> Notifier::Accept(std::vector<Alert> alerts, Millis patience) {
   std::unique_lock lock(mutex_);
+  if (held_ + inbox_.size() + alerts.size() > options_.most_alerts)
+    return Error{"there are too many alerts", Reason::kLimit};
   const std::uint64_t last = put_ += alerts.size();
   std::move(alerts.begin(), alerts.end(), std::back_inserter(inbox_));
   arrived_.notify_all();
-  return arrived_.wait_for(lock, patience, [&] { return committed_ >= last; });
+  if (arrived_.wait_for(lock, patience, [&] { return committed_ >= last; })) return {};
+  return Error{"the alerts could not be kept in time", Reason::kTimeout};
 }
 
 Millis Notifier::UntilNext() const {
@@ -144,6 +147,7 @@ void Notifier::Run(const std::stop_token& stop) {
     Turn(alerts);
     const std::lock_guard lock(mutex_);
     committed_ = last;
+    held_ = dispatcher_.alert_count();
     arrived_.notify_all();
   } while (!stop.stop_requested());
 }

@@ -25,9 +25,10 @@ namespace tierwatch {
 
 struct NotifierOptions {
   std::string database_path = ":memory:";
-  Millis expiry{24 * 3'600'000};  // of what is owed
-  Millis patience{15 * 60'000};   // after a start, until alerts that nobody puts count as ended
-  Millis database_retry{5'000};   // after a failure
+  Millis expiry{24 * 3'600'000};      // of what is owed
+  Millis patience{15 * 60'000};       // after a start, until alerts that nobody puts count as ended
+  Millis database_retry{5'000};       // after a failure
+  std::size_t most_alerts = 200'000;  // beyond, none of other processes are accepted
   LedgerLimits history;
   DeliveryOptions delivery;
 };
@@ -46,9 +47,9 @@ class Notifier {
 
   /// Firing and resolved alerts, in the order of events; never waits for a receiver.
   void Put(std::vector<Alert> alerts);
-  /// The same, and waits until they are in the database, or are known not to get there. False where
-  /// that takes longer than `patience`.
-  bool Accept(std::vector<Alert> alerts, Millis patience = Millis{10'000});
+  /// The same for alerts of other processes, and waits until they are in the database, or are known
+  /// not to get there. Fails where that takes longer than `patience`, and where there are too many.
+  Result<void> Accept(std::vector<Alert> alerts, Millis patience = Millis{10'000});
   /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is
   /// left is the next process's, where there is a database.
   void Stop(Millis patience = Millis{5'000});
@@ -97,6 +98,7 @@ class Notifier {
   std::vector<Alert> inbox_;
   std::uint64_t put_ = 0;        // alerts that ever came into the inbox
   std::uint64_t committed_ = 0;  // of them, those whose turn is over
+  std::size_t held_ = 0;         // alerts in groups, as of the last turn
   bool news_ = false;
 
   Delivery delivery_;

@@ -69,11 +69,11 @@ std::vector<std::shared_ptr<Integration>> ReadAlertmanagers(const YamlNode& node
   std::vector<std::shared_ptr<Integration>> members;
   std::set<std::string> names;
   for (std::string text : map.Strings("urls")) {
-    const Result<Url> url = ParseUrl(text);
-    if (!url.ok() || (url->scheme != "http" && url->scheme != "https")) {
+    if (!IsHttpUrl(text)) {
       diagnostics.Add(map.Where("urls"), "urls: expected http://host[:port][/path] or https://…");
       continue;
     }
+    const Result<Url> url = ParseUrl(text);
     while (text.ends_with('/')) text.pop_back();
     Integration::Identity member = identity;
     member.name += "/" + url->HostPort(url->scheme == "https" ? 443 : 80);

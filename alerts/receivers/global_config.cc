@@ -66,8 +66,7 @@ std::map<std::string, NotificationTemplate> ReadTemplates(YamlMap& map, std::str
 std::string ReadUrl(YamlMap& map, std::string_view key, const std::string& fallback) {
   const std::string text = map.String(key).value_or("");
   if (text.empty()) return fallback;
-  const Result<Url> url = ParseUrl(text);
-  if (url.ok() && (url->scheme == "http" || url->scheme == "https")) return text;
+  if (IsHttpUrl(text)) return text;
   map.diagnostics().Add(map.Where(key),
                         fmt::format("{}: expected http://host[:port]/path or https://…", key));
   return fallback;

@@ -56,9 +56,7 @@ OAuth2Options ReadOAuth2(const YamlNode& node, Diagnostics& diagnostics) {
   options.client_id = map.String("client_id").value_or("");
   options.client_secret = ReadSecret(map, "client_secret");
   options.token_url = map.String("token_url").value_or("");
-  const Result<Url> url = ParseUrl(options.token_url);
-  if (!options.token_url.empty() &&
-      (!url.ok() || (url->scheme != "http" && url->scheme != "https")))
+  if (!options.token_url.empty() && !IsHttpUrl(options.token_url))
     diagnostics.Add(map.Where("token_url"), "token_url: expected http://host/path or https://…");
   options.scopes = map.Strings("scopes");
   options.endpoint_params = map.StringMap("endpoint_params");

@@ -203,11 +203,8 @@ void ReadAddress(YamlMap& map, Config& config, const GlobalConfig& global) {
   } else if (config.url.empty()) {
     config.url.value = app_url;
   }
-  if (!config.url.value.empty()) {
-    const Result<Url> url = ParseUrl(config.url.value);
-    if (!url.ok() || (url->scheme != "http" && url->scheme != "https"))
-      map.diagnostics().Add(map.Where("api_url"), "api_url: expected https://host/path");
-  }
+  if (!config.url.value.empty() && !IsHttpUrl(config.url.value))
+    map.diagnostics().Add(map.Where("api_url"), "api_url: expected https://host/path");
 }
 
 std::vector<Field> ReadFields(YamlMap& map, bool short_fields, const GlobalConfig& global) {

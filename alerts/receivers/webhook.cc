@@ -111,11 +111,6 @@ struct WebhookConfig {
   HttpOptions http;
 };
 
-bool IsHttpUrl(std::string_view text) {
-  const Result<Url> url = ParseUrl(text);
-  return url.ok() && (url->scheme == "http" || url->scheme == "https");
-}
-
 void ReadWebhookUrl(YamlMap& map, WebhookConfig& config, const GlobalConfig& global) {
   config.url = ReadSecret(map, "url");
   if (config.url.empty()) {

@@ -109,8 +109,10 @@ class AlertmanagerApi {
   // The valid ones are taken, whatever is wrong with the others.
   HttpReply Post(const ServerRequest& request) const {
     PostedAlerts posted = ReadPostedAlerts(request.body, clock_.Now(), notifier_.resolve_timeout());
-    if (!posted.alerts.empty() && !notifier_.Accept(std::move(posted.alerts)))
-      return Refuse(503, "the alerts could not be kept in time; send them again");
+    if (!posted.alerts.empty()) {
+      const Result<void> accepted = notifier_.Accept(std::move(posted.alerts));
+      if (!accepted.ok()) return Refuse(503, accepted.error().message + "; send them again");
+    }
     return posted.error.empty() ? HttpReply::Of(200, "application/json", "")
                                 : Refuse(400, posted.error);
   }

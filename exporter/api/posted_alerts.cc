@@ -48,8 +48,7 @@ std::string LinkOf(const Json& alert) {
   const auto at = alert.find("generatorURL");
   if (at == alert.end() || !at->is_string()) return "";
   const auto& text = at->get_ref<const std::string&>();
-  const Result<Url> url = ParseUrl(text);
-  return url.ok() && (url->scheme == "http" || url->scheme == "https") ? text : "";
+  return IsHttpUrl(text) ? text : "";
 }
 
 Result<void> ReadTimes(const Json& json, TimestampMs now, Millis resolve_timeout, Alert& alert) {

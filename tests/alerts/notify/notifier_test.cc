@@ -289,6 +289,33 @@ TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
   })) << "those that were due at once";
 }
 
+TEST(NotifierTest, AcceptsNoMoreAlertsOfOthersThanThereIsRoomFor) {
+  HttpSink sink;
+  NotifierOptions options = Impatient();
+  options.most_alerts = 3;
+  Pager pager(Webhook(sink.Url()), options);
+  const auto accept = [&](std::vector<std::string> names) {
+    std::vector<Alert> alerts(names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      alerts[i].labels = {{"alertname", names[i]}};
+      alerts[i].state = AlertState::kFiring;
+      alerts[i].ending = AlertEnding::kTold;
+      alerts[i].fired_at = SystemClock().Now();
+      alerts[i].valid_until = SystemClock().Now() + 60'000;
+    }
+    return pager.notifier().Accept(std::move(alerts)).ok();
+  };
+  EXPECT_TRUE(accept({"A", "B"}));
+  EXPECT_TRUE(WaitUntil([&] { return !accept({"C", "D"}) && accept({"C"}) && !accept({"D"}); }));
+  pager.Put("own");  // there is room for those of own rules
+  EXPECT_TRUE(WaitUntil([&] {
+    const auto requests = sink.Requests();
+    return std::ranges::any_of(requests, [](const SinkRequest& request) {
+      return request.body.find(R"("own")") != std::string::npos;
+    });
+  }));
+}
+
 TEST(NotifierTest, ALimitMakesADigestOfWhatIsMore) {
   HttpSink sink;
   NotifierOptions options;

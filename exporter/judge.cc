@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "alerts/rules/alert_database.h"
+#include "base/instruments.h"
 
 namespace tierwatch {
 namespace {
@@ -30,14 +31,6 @@ constexpr MetricInfo kJumps{"tierwatch_clock_jumps_total",
 constexpr MetricInfo kSetAside{"tierwatch_state_database_set_aside_total", MetricType::Counter,
                                "State databases that were damaged and set aside at the start."};
 constexpr MetricInfo kMetrics[] = {kJumps, kSetAside};
-
-prometheus::Family<prometheus::Counter>& CounterFamily(const MetricInfo& info,
-                                                       prometheus::Registry& registry) {
-  return prometheus::BuildCounter()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry);
-}
 
 std::string InFolder(const std::string& folder, const char* file) {
   return folder.empty() ? "" : folder + "/" + file;

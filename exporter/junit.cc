@@ -5,34 +5,18 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/html.h"
 #include "base/labels.h"
 
 namespace tierwatch {
 namespace {
 
+// XML has no control characters; a bare line feed in an attribute reads as a space.
 std::string Escape(std::string_view text) {
   std::string out;
-  for (const char c : ToUtf8(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\n':
-        out += "&#xA;";  // a bare one in an attribute reads as a space
-        break;
-      default:
-        out +=
-            static_cast<unsigned char>(c) < 0x20 && c != '\t' ? "\xEF\xBF\xBD" : std::string(1, c);
-    }
+  for (const char c : EscapeHtml(ToUtf8(text))) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\t';
+    out += c == '\n' ? "&#xA;" : control ? "\xEF\xBF\xBD" : std::string(1, c);
   }
   return out;
 }

@@ -17,22 +17,6 @@
 namespace tierwatch {
 namespace {
 
-std::string_view TypeName(prometheus::MetricType type) {
-  switch (type) {
-    case prometheus::MetricType::Counter:
-      return "counter";
-    case prometheus::MetricType::Gauge:
-      return "gauge";
-    case prometheus::MetricType::Summary:
-      return "summary";
-    case prometheus::MetricType::Histogram:
-      return "histogram";
-    case prometheus::MetricType::Untyped:
-      break;
-  }
-  return "untyped";
-}
-
 std::string LabelList(const MetricRow& row) {
   std::string list = row.source == "self" ? "" : "service, target";
   for (const std::string_view label : row.info.labels) {
@@ -52,6 +36,22 @@ void ForEachRow(Head head, Line line) {
 }
 
 }  // namespace
+
+std::string_view MetricTypeName(prometheus::MetricType type) {
+  switch (type) {
+    case prometheus::MetricType::Counter:
+      return "counter";
+    case prometheus::MetricType::Gauge:
+      return "gauge";
+    case prometheus::MetricType::Summary:
+      return "summary";
+    case prometheus::MetricType::Histogram:
+      return "histogram";
+    case prometheus::MetricType::Untyped:
+      break;
+  }
+  return "untyped";
+}
 
 std::vector<MetricRow> AllMetrics() {
   std::vector<MetricRow> rows;
@@ -76,8 +76,8 @@ std::string MetricTableText() {
   std::string text;
   ForEachRow([&](std::string_view source) { text += fmt::format("# {}\n", source); },
              [&](const MetricRow& row) {
-               text += fmt::format("{} {} {{{}}} {}\n", row.info.name, TypeName(row.info.type),
-                                   LabelList(row), row.info.help);
+               text += fmt::format("{} {} {{{}}} {}\n", row.info.name,
+                                   MetricTypeName(row.info.type), LabelList(row), row.info.help);
              });
   return text;
 }
@@ -90,8 +90,8 @@ std::string MetricTableMarkdown() {
                             text.empty() ? "" : "\n", source);
       },
       [&](const MetricRow& row) {
-        text += fmt::format("| `{}` | {} | {} | {} |\n", row.info.name, TypeName(row.info.type),
-                            LabelList(row), row.info.help);
+        text += fmt::format("| `{}` | {} | {} | {} |\n", row.info.name,
+                            MetricTypeName(row.info.type), LabelList(row), row.info.help);
       });
   return text;
 }

@@ -14,6 +14,9 @@ struct MetricRow {
   MetricInfo info;
 };
 
+/// As the text format spells it.
+std::string_view MetricTypeName(prometheus::MetricType type);
+
 /// Collectors in their order, then targets, then tierwatch itself.
 std::vector<MetricRow> AllMetrics();
 

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/duration.h"
+#include "base/html.h"
 
 namespace tierwatch {
 namespace {

@@ -38,9 +38,6 @@ struct OverviewSource {
 /// The whole document, UTF-8, no outside asset, light and dark. Every text from outside is escaped.
 std::string RenderOverview(const OverviewSource& source);
 
-/// `text` safe between tags and in double-quoted attributes.
-std::string EscapeHtml(std::string_view text);
-
 /// A line through `points` (time in ms, value) as inline SVG; a gap where a value is missing for
 /// two steps or NaN.
 /// "" for fewer than two points.

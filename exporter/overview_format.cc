@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/html.h"
 #include "exporter/overview.h"
 
 namespace tierwatch {
@@ -36,33 +37,6 @@ std::string Scaled(double value, double step, const std::array<std::string_view,
 }
 
 }  // namespace
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::string FormatRatio(double value) {
   return std::isfinite(value) ? Short(value * 100) + " %" : std::string(kUnknown);

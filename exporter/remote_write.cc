@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/instruments.h"
 #include "base/labels.h"
 #include "exporter/remote_write_request.h"
 
@@ -249,14 +250,6 @@ HttpReply ReplyTo(const Outcome& outcome, RemoteWriteVersion version) {
     say("Exemplars", 0);
   }
   return reply;
-}
-
-prometheus::Family<prometheus::Counter>& CounterFamily(const MetricInfo& info,
-                                                       prometheus::Registry& registry) {
-  return prometheus::BuildCounter()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <utility>
 
+#include "base/instruments.h"
+
 namespace tierwatch {
 namespace {
 
@@ -26,16 +28,8 @@ SnapshotKeeper::SnapshotKeeper(series::Store& store, std::string path, Logger& l
       path_(std::move(path)),
       logger_(logger),
       clock_(clock),
-      failures_(prometheus::BuildCounter()
-                    .Name(std::string(kFailures.name))
-                    .Help(std::string(kFailures.help))
-                    .Register(registry)
-                    .Add({})),
-      written_(prometheus::BuildGauge()
-                   .Name(std::string(kWritten.name))
-                   .Help(std::string(kWritten.help))
-                   .Register(registry)
-                   .Add({})) {
+      failures_(CounterFamily(kFailures, registry).Add({})),
+      written_(GaugeFamily(kWritten, registry).Add({})) {
   if (path_.empty()) return;
   if (const Result<void> read = store_.ReadSnapshot(path_); !read.ok()) {
     failures_.Increment();

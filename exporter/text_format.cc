@@ -8,27 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "exporter/metric_table.h"
+
 namespace tierwatch {
 namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricType;
-
-std::string_view TypeName(MetricType type) {
-  switch (type) {
-    case MetricType::Counter:
-      return "counter";
-    case MetricType::Gauge:
-      return "gauge";
-    case MetricType::Summary:
-      return "summary";
-    case MetricType::Histogram:
-      return "histogram";
-    case MetricType::Untyped:
-      break;
-  }
-  return "untyped";
-}
 
 bool IsPlain(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -283,7 +269,11 @@ std::size_t AppendFamily(std::string& page, std::span<const FamilyText* const> p
   if (told != parts.end()) {
     page.append("# HELP ").append(first.name).append(" ").append((*told)->help).append("\n");
   }
-  page.append("# TYPE ").append(first.name).append(" ").append(TypeName(first.type)).append("\n");
+  page.append("# TYPE ")
+      .append(first.name)
+      .append(" ")
+      .append(MetricTypeName(first.type))
+      .append("\n");
   if (parts.size() == 1) {
     page += first.text;
     return 0;

@@ -1,13 +1,12 @@
 #include "alerts/notify/delivery.h"
 
 #include <fmt/format.h>
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+
+#include "base/instruments.h"
 
 namespace tierwatch {
 namespace {
@@ -45,19 +44,14 @@ const prometheus::Histogram::BucketBoundaries kBuckets{0.005, 0.01, 0.025, 0.05,
 
 constexpr Millis kLongestWait{3'600'000};
 
-template <class Builder>
-auto& Family(Builder builder, const MetricInfo& info, prometheus::Registry& registry) {
-  return builder.Name(std::string(info.name)).Help(std::string(info.help)).Register(registry);
-}
-
 }  // namespace
 
 struct Delivery::Instruments {
   explicit Instruments(prometheus::Registry& registry)
-      : notifications(Family(prometheus::BuildCounter(), kMetrics[0], registry)),
-        retries(Family(prometheus::BuildCounter(), kMetrics[1], registry)),
-        durations(Family(prometheus::BuildHistogram(), kMetrics[2], registry)),
-        pending(Family(prometheus::BuildGauge(), kMetrics[3], registry)) {}
+      : notifications(CounterFamily(kMetrics[0], registry)),
+        retries(CounterFamily(kMetrics[1], registry)),
+        durations(HistogramFamily(kMetrics[2], registry)),
+        pending(GaugeFamily(kMetrics[3], registry)) {}
 
   prometheus::Family<prometheus::Counter>& notifications;
   prometheus::Family<prometheus::Counter>& retries;

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "alerts/receivers/http_config.h"
+#include "base/instruments.h"
 
 namespace tierwatch {
 namespace {
@@ -17,14 +18,6 @@ constexpr MetricInfo kMetrics[] = {
      prometheus::MetricType::Gauge,
      "When the heartbeat was last answered; 0 before. Absent without alerting.heartbeat.",
      {}}};
-
-prometheus::Gauge& LastGauge(prometheus::Registry& registry) {
-  return prometheus::BuildGauge()
-      .Name(std::string(kMetrics[0].name))
-      .Help(std::string(kMetrics[0].help))
-      .Register(registry)
-      .Add({});
-}
 
 }  // namespace
 
@@ -53,7 +46,7 @@ Heartbeat::Heartbeat(HeartbeatConfig config, std::function<std::string()> ailmen
       ailment_(std::move(ailment)),
       clock_(clock),
       logger_(logger),
-      last_(LastGauge(registry)),
+      last_(GaugeFamily(kMetrics[0], registry).Add({})),
       client_(config_.http),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "alerts/notify/merge.h"
+#include "base/instruments.h"
 
 namespace tierwatch {
 namespace {
@@ -12,23 +13,6 @@ namespace {
 constexpr Millis kLongestWait{3'600'000};
 constexpr Millis kPruneEvery{3'600'000};
 constexpr Millis kLookAtPending{1'000};  // for what is overdue
-
-prometheus::Gauge& PersistingGauge(prometheus::Registry& registry) {
-  const MetricInfo& info = NotifyMetrics()[4];
-  return prometheus::BuildGauge()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry)
-      .Add({});
-}
-prometheus::Counter& FailureCounter(prometheus::Registry& registry) {
-  const MetricInfo& info = NotifyMetrics()[5];
-  return prometheus::BuildCounter()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry)
-      .Add({});
-}
 
 }  // namespace
 
@@ -38,8 +22,8 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
       options_(std::move(options)),
       clock_(clock),
       logger_(logger),
-      persisting_gauge_(PersistingGauge(registry)),
-      database_failures_(FailureCounter(registry)),
+      persisting_gauge_(GaugeFamily(NotifyMetrics()[4], registry).Add({})),
+      database_failures_(CounterFamily(NotifyMetrics()[5], registry).Add({})),
       ledger_(options_.database_path, clock.Now(), options_.history),
       silences_(options_.database_path, logger),
       delivery_(config_, options_.delivery, clock, logger, registry,

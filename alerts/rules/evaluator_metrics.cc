@@ -1,5 +1,7 @@
 #include "alerts/rules/evaluator_metrics.h"
 
+#include "base/instruments.h"
+
 namespace tierwatch {
 namespace {
 
@@ -40,22 +42,6 @@ constexpr MetricInfo kStateFailures{
 constexpr MetricInfo kMetrics[] = {kEvaluations,      kFailures, kDuration,     kMissed,
                                    kTemplateFailures, kAlerts,   kStateChanges, kStateFailures};
 
-prometheus::Family<prometheus::Counter>& CounterFamily(const MetricInfo& info,
-                                                       prometheus::Registry& registry) {
-  return prometheus::BuildCounter()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry);
-}
-
-prometheus::Gauge& AlertGauge(prometheus::Registry& registry, const std::string& state) {
-  return prometheus::BuildGauge()
-      .Name(std::string(kAlerts.name))
-      .Help(std::string(kAlerts.help))
-      .Register(registry)
-      .Add({{"state", state}});
-}
-
 }  // namespace
 
 std::span<const MetricInfo> EvaluatorMetrics() { return kMetrics; }
@@ -65,13 +51,10 @@ EvaluatorInstruments::EvaluatorInstruments(prometheus::Registry& registry)
       failures(CounterFamily(kFailures, registry)),
       missed(CounterFamily(kMissed, registry)),
       template_failures(CounterFamily(kTemplateFailures, registry)),
-      duration(prometheus::BuildHistogram()
-                   .Name(std::string(kDuration.name))
-                   .Help(std::string(kDuration.help))
-                   .Register(registry)
+      duration(HistogramFamily(kDuration, registry)
                    .Add({}, prometheus::Histogram::BucketBoundaries{0.001, 0.01, 0.1, 1, 10})),
-      pending(AlertGauge(registry, "pending")),
-      firing(AlertGauge(registry, "firing")),
+      pending(GaugeFamily(kAlerts, registry).Add({{"state", "pending"}})),
+      firing(GaugeFamily(kAlerts, registry).Add({{"state", "firing"}})),
       state_changes(CounterFamily(kStateChanges, registry).Add({})),
       state_failures(CounterFamily(kStateFailures, registry).Add({})) {}
 

@@ -8,6 +8,7 @@
 
 #include "alerts/template/template_functions.h"
 #include "alerts/template/template_parser.h"
+#include "base/html.h"
 
 namespace tierwatch::tmpl {
 namespace {
@@ -39,7 +40,11 @@ std::string EscapedForHtml(const Pipeline& pipeline, const std::string& text,
   if (IsVouchedFor(pipeline)) return text;
   if ((before.ends_with("href=\"") || before.ends_with("src=\"")) && !IsHarmlessLink(text))
     return "#ZgotmplZ";
-  return EscapeHtml(text);
+  // html/template escapes one more than text/template does.
+  std::string escaped = EscapeHtml(text);
+  for (std::size_t at = 0; (at = escaped.find('+', at)) != std::string::npos;)
+    escaped.replace(at, 1, "&#43;");
+  return escaped;
 }
 
 /// Walks a program once. The first error stops everything: `error_` is looked at wherever work goes
@@ -384,38 +389,6 @@ class Evaluation {
 };
 
 }  // namespace
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      case '"':
-        escaped += "&#34;";
-        break;
-      case '+':
-        escaped += "&#43;";
-        break;
-      case '\0':
-        escaped += "\uFFFD";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 Result<std::string> Run(const Task& task, std::string_view text) {
   Parsed<std::string> expanded = Evaluation(task).Run();

@@ -33,7 +33,4 @@ struct Task {
 /// The error is "LINE:COLUMN: …" of `text`, which the program was parsed from.
 Result<std::string> Run(const Task& task, std::string_view text);
 
-/// Text within an element or a quoted attribute, as html/template escapes it.
-std::string EscapeHtml(std::string_view text);
-
 }  // namespace tierwatch::tmpl

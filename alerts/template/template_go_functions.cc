@@ -6,6 +6,7 @@
 #include "alerts/template/go_format.h"
 #include "alerts/template/go_printf.h"
 #include "alerts/template/template_builtins.h"
+#include "base/html.h"
 
 namespace tierwatch::tmpl {
 namespace {
@@ -159,32 +160,7 @@ Result<Value> Printf(const CallContext&, const Arguments& args) {
 }
 
 Result<Value> Html(const CallContext&, const Arguments& args) {
-  std::string escaped;
-  for (const char c : Sprint(args)) {
-    switch (c) {
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      case '"':
-        escaped += "&#34;";
-        break;
-      case '\0':
-        escaped += "\uFFFD";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return Value{escaped};
+  return Value{EscapeHtml(Sprint(args))};
 }
 
 Result<Value> Js(const CallContext&, const Arguments& args) {

@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <chrono>
@@ -64,16 +63,22 @@ std::optional<HttpReply> ReadBody(mg_connection* connection, const Endpoint& rou
   };
   if (length > 0 && static_cast<unsigned long long>(length) > limit) return too_large();
   if (length <= 0 && !chunked) return std::nullopt;
-  // mg_read fills its buffer however slowly the bytes come, with a timeout for each: only small
-  // pieces let the deadline of the whole body count.
-  std::array<char, 16> piece;
+  // mg_read fills its buffer however slowly the bytes come, with a timeout for each, so the
+  // deadline of the whole body is looked at in between: a piece is as large as all that came in
+  // time before.
+  constexpr std::size_t kSmallest = 16, kLargest = 16 << 10;
   const auto deadline = std::chrono::steady_clock::now() + options.request_timeout;
+  std::size_t size = 0;
   int count = 0;
-  while ((count = mg_read(connection, piece.data(), piece.size())) > 0) {
-    request.body.append(piece.data(), static_cast<std::size_t>(count));
-    if (request.body.size() > limit) return too_large();
+  do {
+    const std::size_t piece = std::clamp(size, kSmallest, kLargest);
+    request.body.resize(size + piece);
+    count = mg_read(connection, request.body.data() + size, piece);
+    size += static_cast<std::size_t>(std::max(count, 0));
+    if (size > limit) return too_large();
     if (std::chrono::steady_clock::now() > deadline) return Plain(408, "the body came too slowly");
-  }
+  } while (count > 0);
+  request.body.resize(size);
   if (count < 0 || (length > 0 && request.body.size() != static_cast<std::size_t>(length))) {
     return Plain(408, "the body did not arrive");
   }
@@ -104,7 +109,7 @@ HttpReply RunHandler(const Endpoint& route, const ServerRequest& request, Logger
   } catch (...) {
     logger.Error("a request failed", {{"path", request.path}});
   }
-  return Plain(500, "internal error; the log says more");
+  return route.failure();
 }
 
 void Send(mg_connection* connection, const ServerRequest& request, const HttpReply& reply,
@@ -164,6 +169,8 @@ Result<std::string> ListeningPorts(const std::string& address) {
 }
 
 }  // namespace
+
+HttpReply AnswerFailure() { return Plain(500, "internal error; the log says more"); }
 
 std::string CheckListenAddress(std::string_view address) {
   const std::size_t colon = address.rfind(':');

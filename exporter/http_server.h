@@ -48,6 +48,9 @@ struct HttpReply {
 
 using HttpHandler = std::function<HttpReply(const ServerRequest&)>;
 
+/// The answer of a handler that threw: 500 as plain text.
+HttpReply AnswerFailure();
+
 /// A path and who answers it. HEAD is answered as GET without the body.
 struct Endpoint {
   std::string path;  // one part of it may be a `{name}`, for which any one part of a path stands
@@ -60,6 +63,7 @@ struct Endpoint {
   std::size_t max_body_bytes = 0;  // 0: the server's limit
   /// Called with the status where a body was not taken, and so the handler not called.
   std::function<void(int)> body_refused = {};
+  HttpReply (*failure)() = AnswerFailure;  // what is answered where the handler throws
 };
 
 struct HttpServerOptions {
@@ -70,8 +74,8 @@ struct HttpServerOptions {
 };
 
 /// Serves from Start until destruction, which waits for requests under way. An exception of a
-/// handler is answered with 500 and logged. Errors of Start say why: "listen on 127.0.0.1:9917: …
-/// Address already in use".
+/// handler is logged and answered by the endpoint's `failure`. Errors of Start say why: "listen on
+/// 127.0.0.1:9917: … Address already in use".
 class HttpServer {
  public:
   static Result<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,

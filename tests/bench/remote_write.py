@@ -1,11 +1,12 @@
 """What taking remote writes costs: tierwatch beside Debian's Prometheus, the same requests to both.
 
-usage: ./dev bench remote_write [--targets 100] [--series 500] [--rounds 40] [--request 500]
+usage: ./dev bench remote_write [--targets 100] [--series 500] [--rounds 40] [--request 500] [--literal]
 
 A round is a scrape of every target: targets * series samples of 10 labels each, in requests of --request samples of
 remote write 1.0, cut as a Prometheus cuts them: a scrape may begin in one request and end in the next. Half of the
 values are counters that move, the others gauges. The requests are made beforehand and sent by one connection after the
-other. CPU is that of the process; the first round, which makes the series, is told apart.
+other; with --literal they are not compressed, so that each sample sends all of its labels. CPU is that of the process;
+the first round, which makes the series, is told apart.
 """
 import argparse
 import http.client
@@ -88,7 +89,7 @@ class Requests:
             whole = record(labels, sample)
             size += len(whole)
             head = whole[:len(whole) - len(labels) - SAMPLE]
-            request += [literal(head), self.deltas[index] if request else literal(labels), literal(sample)]
+            request += [literal(head), self.deltas[index] if request and not self.options.literal else literal(labels), literal(sample)]
             # An odd size, so that requests cut other families each time.
             if len(request) == 3 * (self.options.request - number % 3) or index == len(self.labels) - 1:
                 bodies.append(varint(size) + b"".join(request))
@@ -125,6 +126,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench remote_write", description=__doc__.split("\n", 1)[0])
     for name, value in (("targets", 100), ("series", 500), ("rounds", 40), ("request", 500)):
         parser.add_argument("--" + name, type=int, default=value)
+    parser.add_argument("--literal", action="store_true")
     options = parser.parse_args(arguments)
     folder = Folder()
     requests = Requests(options)

@@ -35,7 +35,7 @@ struct Options {
   BacktestCommandOptions backtest;
   std::vector<std::string> scripts;
   bool verbose = false;
-  std::string expr;
+  QueryCommandOptions query;
   std::string url = "http://localhost:9917";
   SilenceOptions silence;
   std::function<int()> command;
@@ -123,10 +123,14 @@ void AddRules(CLI::App& app, Options& options) {
 
 void AddQuery(CLI::App& app, Options& options) {
   CLI::App* query = app.add_subcommand("query", "ask a running tierwatch or Prometheus");
-  query->add_option("EXPR", options.expr, "PromQL")->required();
+  query->add_option("EXPR", options.query.expr, "PromQL")->required();
+  query->add_option("--start", options.query.start,
+                    "over a range, from then: RFC 3339, Unix seconds, or so long ago: 6h");
+  query->add_option("--end", options.query.end, "until then (default: now)");
+  query->add_option("--step", options.query.step, "in steps of so much (default: 250 steps)");
   query->add_option("--url", options.url, "where it listens")->capture_default_str();
   query->callback([&options] {
-    options.command = [&options] { return QueryCommand(options.expr, options.url); };
+    options.command = [&options] { return QueryCommand(options.query, options.url); };
   });
 }
 

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
 #include "alerts/promql/promqltest.h"
 #include "alerts/rules/rule_export.h"
+#include "base/duration.h"
 #include "exporter/app.h"
+#include "exporter/backtest_command.h"
 #include "exporter/config.h"
 #include "exporter/metric_table.h"
 #include "exporter/process_signals.h"
@@ -18,7 +21,7 @@
 namespace tierwatch {
 namespace {
 
-constexpr int kOk = 0, kWrong = 1;
+constexpr int kOk = 0, kWrong = 1, kUsage = 2;
 
 std::optional<Config> ReadOrTell(const std::string& file) {
   CollectorResources resources;
@@ -101,8 +104,58 @@ int TestPromqlCommand(const std::vector<std::string>& files, bool verbose) {
   return all_read && passed == total ? kOk : kWrong;
 }
 
-int QueryCommand(const std::string& expr, const std::string& url) {
-  Result<std::string> answer = PrometheusClient(url).Query(expr);
+namespace {
+
+struct QueryRange {
+  TimestampMs from = 0;
+  TimestampMs to = 0;
+  Millis step{0};
+};
+
+// What is not said: until now, from 5 minutes before, in 250 steps of whole seconds.
+Result<QueryRange> ReadRange(const QueryCommandOptions& options, TimestampMs now) {
+  constexpr Millis kUsualSpan{300'000};
+  constexpr std::int64_t kUsualSteps = 250;
+  QueryRange range;
+  const Result<TimestampMs> to = ParseTime(options.end.empty() ? "now" : options.end, now);
+  if (!to.ok()) return Error(to.error()).In("--end");
+  range.to = *to;
+  const Result<TimestampMs> from = options.start.empty()
+                                       ? Result<TimestampMs>(range.to - kUsualSpan.count())
+                                       : ParseTime(options.start, now);
+  if (!from.ok()) return Error(from.error()).In("--start");
+  range.from = *from;
+  if (range.to < range.from) {
+    return Error{fmt::format("--end ({}) is before --start ({})", FormatTimestamp(range.to),
+                             FormatTimestamp(range.from))};
+  }
+  const std::int64_t seconds = (range.to - range.from) / 1000 / kUsualSteps;
+  const Result<Millis> step =
+      options.step.empty() ? Result<Millis>(Millis(1000 * std::max<std::int64_t>(1, seconds)))
+                           : ParseDuration(options.step);
+  if (!step.ok() || step->count() <= 0) {
+    return Error{
+        fmt::format("--step: found \"{}\", expected a duration such as 15s", options.step)};
+  }
+  range.step = *step;
+  return range;
+}
+
+}  // namespace
+
+int QueryCommand(const QueryCommandOptions& options, const std::string& url) {
+  PrometheusClient client(url);
+  Result<std::string> answer = Error{};
+  if (options.start.empty() && options.end.empty() && options.step.empty()) {
+    answer = client.Query(options.expr);
+  } else {
+    const Result<QueryRange> range = ReadRange(options, SystemClock().Now());
+    if (!range.ok()) {
+      fmt::print(stderr, "tierwatch: {}\n", range.error().message);
+      return kUsage;
+    }
+    answer = client.QueryRange(options.expr, range->from, range->to, range->step);
+  }
   if (answer.ok()) {
     answer = FormatQueryAnswer(*answer);
     if (!answer.ok()) answer = std::move(answer).error().In(url + ": HTTP 200");

@@ -31,7 +31,12 @@ int ExportRulesCommand(const RuleFiles& rules);
 /// Runs promqltest scripts; 1 unless every evaluation passes.
 int TestPromqlCommand(const std::vector<std::string>& files, bool verbose);
 
-/// Asks the server at `url`, a tierwatch or a Prometheus, and prints the answer.
-int QueryCommand(const std::string& expr, const std::string& url);
+struct QueryCommandOptions {
+  std::string expr;
+  std::string start, end, step;  // any of them: a query over a range, with promtool's defaults
+};
+/// Asks the server at `url`, a tierwatch or a Prometheus, and prints the answer: a line for each
+/// sample, over a range below the series that it is of.
+int QueryCommand(const QueryCommandOptions& options, const std::string& url);
 
 }  // namespace tierwatch

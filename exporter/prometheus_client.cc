@@ -34,6 +34,11 @@ std::string Seconds(TimestampMs time) {
                      std::abs(time) % 1000);
 }
 
+std::string RangeForm(std::string_view expr, TimestampMs from, TimestampMs to, Millis step) {
+  return fmt::format("query={}&start={}&end={}&step={}", EncodeForm(expr), Seconds(from),
+                     Seconds(to), Seconds(step.count()));
+}
+
 HttpOptions Limited() {
   HttpOptions options;
   options.max_response_bytes = kMaxAnswerBytes;
@@ -199,6 +204,11 @@ Result<std::string> PrometheusClient::Query(std::string_view expr) {
   return Ask("query", "query=" + EncodeForm(expr));
 }
 
+Result<std::string> PrometheusClient::QueryRange(std::string_view expr, TimestampMs from,
+                                                 TimestampMs to, Millis step) {
+  return Ask("query_range", RangeForm(expr, from, to, step));
+}
+
 Result<std::vector<std::string>> PrometheusClient::MetricNames() {
   Result<std::string> body = Ask("label/__name__/values", "");
   if (!body.ok()) return std::move(body).error();
@@ -229,9 +239,8 @@ Result<promql::Matrix> PrometheusClient::Samples(std::string_view selector, Time
   Result<promql::Matrix> matrix =
       AskMatrix("query", fmt::format("query={}&time={}", EncodeForm(expr), Seconds(to)));
   if (!matrix.ok()) return std::move(matrix).error().In(selector);
-  const Result<promql::Matrix> presence = AskMatrix(
-      "query_range", fmt::format("query={}&start={}&end={}&step={}", EncodeForm(selector),
-                                 Seconds(from), Seconds(to + kLookback), Seconds(kPresenceStep)));
+  const Result<promql::Matrix> presence =
+      AskMatrix("query_range", RangeForm(selector, from, to + kLookback, Millis(kPresenceStep)));
   if (!presence.ok()) return Error(presence.error()).In(selector);
   // Before 3.0 a window held its left edge too.
   for (promql::SeriesPoints& series : *matrix)

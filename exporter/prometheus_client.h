@@ -19,8 +19,11 @@ class PrometheusClient {
   /// `url` is the server's, without `api/v1`.
   explicit PrometheusClient(std::string url);
 
-  /// The answer's `data` to an instant query, as JSON text.
+  /// The whole answer to an instant query, as JSON text.
   Result<std::string> Query(std::string_view expr);
+  /// The whole answer to a query at from, from + step, … up to `to`, as JSON text.
+  Result<std::string> QueryRange(std::string_view expr, TimestampMs from, TimestampMs to,
+                                 Millis step);
   /// The names of all metrics of the server.
   Result<std::vector<std::string>> MetricNames();
   /// The samples, oldest first, of the series of `selector` with from < time <= to. Native

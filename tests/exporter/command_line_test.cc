@@ -173,6 +173,49 @@ TEST(CommandLine, QueryPrintsWhatAServerAnswers) {
   EXPECT_EQ(Tierwatch({"query"}).status, 2);
 }
 
+TEST(CommandLine, QueriesARange) {
+  HttpSink sink;
+  sink.Always("/api/v1/query_range",
+              {.body = R"({"status":"success","data":{"resultType":"matrix","result":[)"
+                       R"({"metric":{"tier":"L1"},"values":[[1,"1"],[16,"2"]]},)"
+                       R"({"metric":{"tier":"L2"},"values":[[16,"0.5"]]}]}})"});
+  const struct {
+    std::vector<std::string> options;
+    const char* form;
+  } cases[] = {
+      {{"--start", "1", "--end", "31", "--step", "15s"}, "start=1.000&end=31.000&step=15.000"},
+      {{"--start", "1970-01-01T00:00:01.5Z", "--end", "31"}, "start=1.500&end=31.000&step=1.000"},
+      {{"--end", "7200"}, "start=6900.000&end=7200.000&step=1.000"},
+      {{"--start", "0", "--end", "7200"}, "start=0.000&end=7200.000&step=28.000"},
+  };
+  for (const auto& [options, form] : cases) {
+    std::vector<std::string> arguments{"query", "up", "--url", sink.Url("/")};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const ProcessResult result = Tierwatch(arguments);
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_EQ(result.output, "{tier=\"L1\"} =>\n1 @1\n2 @16\n{tier=\"L2\"} =>\n0.5 @16\n");
+    EXPECT_EQ(sink.Requests().back().body, std::string("query=up&") + form);
+  }
+  const struct {
+    std::vector<std::string> options;
+    const char* says;
+  } wrong[] = {
+      {{"--step", "often"}, "--step: found \"often\", expected a duration such as 15s"},
+      {{"--step", "0s"}, "--step: found \"0s\""},
+      {{"--start", "soon"}, "--start: found \"soon\", expected a time"},
+      {{"--start", "2", "--end", "1"}, "is before --start"},
+  };
+  const std::size_t asked = sink.Requests().size();
+  for (const auto& [options, says] : wrong) {
+    std::vector<std::string> arguments{"query", "up", "--url", sink.Url("/")};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const ProcessResult result = Tierwatch(arguments);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_THAT(result.output, HasSubstr(says));
+  }
+  EXPECT_EQ(sink.Requests().size(), asked);
+}
+
 TEST(CommandLine, RunServesUntilSigtermAndAPortInUseIsTold) {
   const TempDir dir;
   const int port = FreePort();

@@ -169,6 +169,7 @@ WebSource App::Parts::MakeWebSource() {
            .clock = clock,
            .groups = [this] { return judge.Groups(); },
            .targets = [this] { return targets.Status(); },
+           .reloads = [this] { return reloader.status(); },
            .setup = {.started = started_at,
                      .listen_address = config.web.listen_address,
                      .external_url = config.external_url,

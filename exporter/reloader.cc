@@ -1,7 +1,10 @@
 #include "exporter/reloader.h"
 
+#include <cmath>
 #include <set>
 #include <utility>
+
+#include "base/instruments.h"
 
 namespace tierwatch {
 namespace {
@@ -17,14 +20,6 @@ constexpr MetricInfo kLeftOut{"tierwatch_rule_files_left_out", MetricType::Gauge
                               "Rule files with mistakes that are left out (rule_isolation: file)."};
 constexpr MetricInfo kMetrics[] = {kSuccessful, kSuccessTime, kLeftOut};
 
-prometheus::Gauge& GaugeOf(const MetricInfo& info, prometheus::Registry& registry) {
-  return prometheus::BuildGauge()
-      .Name(std::string(info.name))
-      .Help(std::string(info.help))
-      .Register(registry)
-      .Add({});
-}
-
 }  // namespace
 
 std::span<const MetricInfo> ReloadMetrics() { return kMetrics; }
@@ -36,9 +31,9 @@ Reloader::Reloader(const Config& config, std::function<void(std::vector<RuleGrou
       replace_(std::move(replace)),
       clock_(clock),
       logger_(logger),
-      successful_(GaugeOf(kSuccessful, registry)),
-      success_time_(GaugeOf(kSuccessTime, registry)),
-      left_out_(GaugeOf(kLeftOut, registry)) {
+      successful_(GaugeFamily(kSuccessful, registry).Add({})),
+      success_time_(GaugeFamily(kSuccessTime, registry).Add({})),
+      left_out_(GaugeFamily(kLeftOut, registry).Add({})) {
   successful_.Set(1);
   success_time_.Set(static_cast<double>(clock_.Now()) / 1000);
   TellLeftOut(config.left_out);
@@ -64,6 +59,10 @@ Result<void> Reloader::Reload() {
     logger_.Error("reload refused; what ran runs on", {{"error", taken.error().message}});
   }
   return taken;
+}
+
+ReloadStatus Reloader::status() const {
+  return {successful_.Value() != 0, std::llround(success_time_.Value() * 1000)};
 }
 
 Result<void> Reloader::Take() {

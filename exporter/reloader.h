@@ -21,6 +21,12 @@ namespace tierwatch {
 /// tierwatch_config_…, tierwatch_rule_files_left_out
 std::span<const MetricInfo> ReloadMetrics();
 
+/// What came of reading the configuration and the rules.
+struct ReloadStatus {
+  bool successful = true;    // what was last read runs
+  TimestampMs taken_at = 0;  // when what runs was read
+};
+
 /// Thread-safe; one reload at a time.
 class Reloader {
  public:
@@ -32,6 +38,8 @@ class Reloader {
   /// anything is wrong, or the configuration file itself is another one than at the start, nothing
   /// changes; the error has all findings, a line each.
   Result<void> Reload();
+  /// Waits for no reload under way.
+  ReloadStatus status() const;
 
  private:
   Result<void> Take();

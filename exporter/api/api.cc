@@ -18,8 +18,8 @@ std::vector<Endpoint> ApiEndpoints(const ApiSource& source) {
   add(SeriesEndpoints({source.store, source.clock, source.stop}));
   add(RuleEndpoints(source.groups));
   add(TargetEndpoints(source.targets));
-  add(StatusEndpoints(
-      {source.engine, source.store, source.clock, source.setup, source.groups, source.targets}));
+  add(StatusEndpoints({source.engine, source.store, source.clock, source.setup, source.groups,
+                       source.targets, source.reloads}));
   return all;
 }
 

@@ -22,6 +22,7 @@ struct ApiSource {
   const Clock& clock;
   std::function<std::vector<GroupStatus>()> groups;
   std::function<std::vector<TargetStatus>()> targets;
+  std::function<ReloadStatus()> reloads;
   Setup setup;
   std::stop_token stop{};  // ends queries under way
 };

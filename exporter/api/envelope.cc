@@ -13,11 +13,12 @@ struct ErrorKind {
   std::string_view type;
   int status;
 };
+constexpr ErrorKind kBadData{"bad_data", 400}, kInternal{"internal", 500};
 
 ErrorKind KindOf(Reason reason) {
   switch (reason) {
     case Reason::kParse:
-      return {"bad_data", 400};
+      return kBadData;
     case Reason::kTimeout:
       return {"timeout", 503};
     case Reason::kCanceled:
@@ -28,6 +29,16 @@ ErrorKind KindOf(Reason reason) {
       return {"execution", 422};
   }
 }
+
+HttpReply RenderError(const ErrorKind& kind, std::string_view message) {
+  JsonWriter json;
+  json.BeginObject().Key("status").String("error");
+  json.Key("errorType").String(kind.type);
+  json.Key("error").String(message).EndObject();
+  return HttpReply::Of(kind.status, kJson, std::move(json).Take());
+}
+
+HttpReply RenderFailure() { return RenderError(kInternal, "internal error; the log says more"); }
 
 void Lines(JsonWriter& json, std::string_view key, const std::vector<std::string>& lines) {
   if (lines.empty()) return;
@@ -48,15 +59,17 @@ void AllowOrigin(const ServerRequest& request, HttpReply& reply) {
 }
 
 Endpoint MakeEndpoint(std::string_view path, Handler handler, std::vector<std::string> methods) {
-  return {fmt::format("/api/v1/{}", path),
-          [handler = std::move(handler)](const ServerRequest& request) {
-            constexpr int kNoContent = 204;
-            HttpReply reply = request.method == "OPTIONS" ? HttpReply::Of(kNoContent, kJson, "")
-                                                          : Render(handler(request));
-            AllowOrigin(request, reply);
-            return reply;
-          },
-          std::move(methods)};
+  return {.path = fmt::format("/api/v1/{}", path),
+          .handler =
+              [handler = std::move(handler)](const ServerRequest& request) {
+                constexpr int kNoContent = 204;
+                HttpReply reply = request.method == "OPTIONS" ? HttpReply::Of(kNoContent, kJson, "")
+                                                              : Render(handler(request));
+                AllowOrigin(request, reply);
+                return reply;
+              },
+          .methods = std::move(methods),
+          .failure = RenderFailure};
 }
 
 }  // namespace
@@ -73,12 +86,7 @@ Error TooLong() {
 
 HttpReply Render(Result<Answer> result) {
   if (!result.ok()) {
-    const ErrorKind kind = KindOf(result.error().reason);
-    JsonWriter json;
-    json.BeginObject().Key("status").String("error");
-    json.Key("errorType").String(kind.type);
-    json.Key("error").String(result.error().message).EndObject();
-    return HttpReply::Of(kind.status, kJson, std::move(json).Take());
+    return RenderError(KindOf(result.error().reason), result.error().message);
   }
   JsonWriter& json = result->data;
   Lines(json, "warnings", result->warnings);

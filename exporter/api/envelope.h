@@ -20,8 +20,9 @@ struct Answer {
 };
 
 /// An error's reason says its type and status: kParse is bad_data (400), kTimeout timeout (503),
-/// kCanceled canceled (503), kConnect unavailable (503), all others execution (422). Called from
-/// many threads.
+/// kCanceled canceled (503: only our own end cancels; Prometheus's 499 is for clients that left),
+/// kConnect unavailable (503), all others execution (422); an exception is internal (500). What
+/// Accept asks for makes no difference. Called from many threads.
 using Handler = std::function<Result<Answer>(const ServerRequest&)>;
 
 /// The client's mistake.

@@ -89,12 +89,12 @@ Result<Millis> ParseSpan(std::string_view text) {
 
 Result<std::size_t> ParseLimit(std::string_view text) {
   std::string_view digits = text;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
   std::int64_t limit = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), limit);
   if (error == std::errc::result_out_of_range)
     return BadData(fmt::format("strconv.Atoi: parsing {}: value out of range", Quote(text)));
-  if (error != std::errc{} || end != digits.data() + digits.size() || digits.starts_with("+-"))
+  if (error != std::errc{} || end != digits.data() + digits.size())
     return BadData(fmt::format("strconv.Atoi: parsing {}: invalid syntax", Quote(text)));
   if (limit < 0) return BadData("limit must be non-negative");
   return static_cast<std::size_t>(limit);

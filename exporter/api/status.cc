@@ -64,16 +64,16 @@ std::string HostName() {
 
 Answer RuntimeInfo(const StatusSource& source) {
   std::error_code error;
-  const std::string started = FormatTimestamp(source.setup.started);
+  const ReloadStatus reloads = source.reloads();
   const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
   Answer answer;
   answer.data.BeginObject();
-  answer.data.Key("startTime").String(started);
+  answer.data.Key("startTime").String(FormatTimestamp(source.setup.started));
   answer.data.Key("CWD").String(std::filesystem::current_path(error).string());
   answer.data.Key("hostname").String(HostName());
   answer.data.Key("serverTime").String(FormatTimestamp(source.clock.Now()));
-  answer.data.Key("reloadConfigSuccess").Bool(true);
-  answer.data.Key("lastConfigTime").String(started);
+  answer.data.Key("reloadConfigSuccess").Bool(reloads.successful);
+  answer.data.Key("lastConfigTime").String(FormatTimestamp(reloads.taken_at));
   answer.data.Key("corruptionCount").Integer(0);
   answer.data.Key("goroutineCount").Integer(0);
   answer.data.Key("GOMAXPROCS").Integer(threads);

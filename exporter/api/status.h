@@ -10,6 +10,7 @@
 #include "alerts/series/store.h"
 #include "base/clock.h"
 #include "exporter/http_server.h"
+#include "exporter/reloader.h"
 #include "exporter/runner.h"
 
 namespace tierwatch::api {
@@ -31,6 +32,7 @@ struct StatusSource {
   Setup setup;
   std::function<std::vector<GroupStatus>()> groups;
   std::function<std::vector<TargetStatus>()> targets;
+  std::function<ReloadStatus()> reloads;
 };
 
 /// The version that status/buildinfo tells: that of the Prometheus whose language and API these

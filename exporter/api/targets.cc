@@ -48,6 +48,12 @@ Targets Sorted(Targets targets) {
   return targets;
 }
 
+std::set<std::string> Pools(const Targets& targets) {
+  std::set<std::string> pools;
+  for (const TargetStatus& target : targets) pools.insert(target.collector);
+  return pools;
+}
+
 Result<Answer> AnswerTargets(const Targets& targets, const ServerRequest& request) {
   const std::string state = ReadWord(request, "state");
   const std::string pool = request.Parameter("scrapePool").value_or("");
@@ -60,38 +66,28 @@ Result<Answer> AnswerTargets(const Targets& targets, const ServerRequest& reques
     }
   }
   json.EndArray().Key("droppedTargets").BeginArray().EndArray();
-  json.Key("droppedTargetCounts").BeginObject().EndObject().EndObject();
+  json.Key("droppedTargetCounts");
+  if (state.empty() || state == "any" || state == "dropped") {
+    json.BeginObject();
+    for (const std::string& each : Pools(targets)) json.Key(each).Integer(0);
+    json.EndObject();
+  } else {
+    json.Null();
+  }
+  json.EndObject();
   return answer;
 }
 
 Result<Answer> AnswerScrapePools(const Targets& targets) {
-  std::set<std::string> pools;
-  for (const TargetStatus& target : targets) pools.insert(target.collector);
   Answer answer;
   answer.data.BeginObject().Key("scrapePools").BeginArray();
-  for (const std::string& pool : pools) answer.data.String(pool);
+  for (const std::string& pool : Pools(targets)) answer.data.String(pool);
   answer.data.EndArray().EndObject();
   return answer;
 }
 
-std::string_view TypeName(prometheus::MetricType type) {
-  switch (type) {
-    case prometheus::MetricType::Counter:
-      return "counter";
-    case prometheus::MetricType::Gauge:
-      return "gauge";
-    case prometheus::MetricType::Summary:
-      return "summary";
-    case prometheus::MetricType::Histogram:
-      return "histogram";
-    case prometheus::MetricType::Untyped:
-      break;
-  }
-  return "unknown";
-}
-
 JsonWriter& WriteMetadata(JsonWriter& json, const MetricInfo& info) {
-  json.Key("type").String(TypeName(info.type)).Key("help").String(info.help);
+  json.Key("type").String(MetricTypeName(info.type)).Key("help").String(info.help);
   return json.Key("unit").String("");
 }
 

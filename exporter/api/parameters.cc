@@ -72,7 +72,7 @@ Result<TimestampMs> ParseTime(std::string_view text) {
   }
   // What client libraries send as their first and last times, with years of many digits.
   if (text == "-292273086-05-16T16:47:06Z") return kEarliest;
-  if (text == "+292277025-08-18T07:12:54.999999999Z") return kLatest;
+  if (text == "292277025-08-18T07:12:54.999999999Z") return kLatest;
   return BadData(fmt::format("cannot parse {} to a valid timestamp", Quote(text)));
 }
 

@@ -30,12 +30,14 @@ struct Choice {
   }
 };
 
-Result<Choice> ReadChoice(const ServerRequest& request) {
+// That match[] is wrong is told of the parameter where `names_match`: as in Prometheus, by series.
+Result<Choice> ReadChoice(const ServerRequest& request, bool names_match = false) {
   const Result<std::size_t> limit = ReadLimit(request);
   if (!limit.ok()) return limit.error();
   const Result<series::TimeRange> range = ReadTimeRange(request);
   if (!range.ok()) return range.error();
   Result<MatcherSets> sets = ReadMatchers(request);
+  if (!sets.ok() && names_match) return BadParameter("match[]", sets.error().message);
   if (!sets.ok()) return std::move(sets).error();
   return Choice{*range, *std::move(sets), *limit};
 }
@@ -141,7 +143,7 @@ Result<Answer> AnswerLabelValues(const SeriesSource& source, const ServerRequest
 
 Result<Answer> AnswerSeries(const SeriesSource& source, const ServerRequest& request) {
   if (request.Parameters("match[]").empty()) return BadData("no match[] parameter provided");
-  const Result<Choice> choice = ReadChoice(request);
+  const Result<Choice> choice = ReadChoice(request, true);
   if (!choice.ok()) return choice.error();
   std::vector<Labels> all;
   const Result<void> done = ForEachFrame(source, *choice, [&](const Frame& frame) {

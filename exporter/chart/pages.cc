@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/duration.h"
+#include "base/html.h"
 #include "exporter/overview.h"
 
 namespace tierwatch {

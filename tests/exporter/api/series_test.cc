@@ -55,7 +55,7 @@ TEST_F(SeriesApi, TellsLabelNames) {
       {"start=3&end=3.5", R"(["__name__","host.name"])"},
       {"start=1970-01-01T00:00:04Z", R"(["__name__","zähler"])"},
       {"start=5", "[]"},
-      {"start=-292273086-05-16T16:47:06Z&end=%2B292277025-08-18T07:12:54.999999999Z",
+      {"start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z",
        R"(["__name__","host.name","tier","zähler"])"},
       {"match[]=hits&start=2&end=2", R"(["__name__","tier"])"},
       {"limit=4", R"(["__name__","host.name","tier","zähler"])"},
@@ -134,6 +134,8 @@ TEST_F(SeriesApi, RefusesWhatItCannotRead) {
       {"label/{name}/values", "tier", "match[]={}",
        "match[] must contain at least one non-empty matcher"},
       {"series", "", "", "no match[] parameter provided"},
+      {"series", "", "match[]={}",
+       R"(invalid parameter \"match[]\": match[] must contain at least one non-empty matcher)"},
       {"series", "", "match=up", "no match[] parameter provided"},
       {"series", "", "match[]=hits&start=x",
        R"(invalid parameter \"start\": Invalid time value for 'start': )"

@@ -60,6 +60,10 @@ class Collector {
  public:
   virtual ~Collector() = default;
   virtual Sample Collect(const SampleContext& context) = 0;
+  /// Called after a sample of a source that was up has been published, within the same bounds: a
+  /// small step of work too slow for sampling. What it learns, and its errors, are in the next
+  /// sample.
+  virtual void AfterSample(const SampleContext&) {}
 };
 
 /// Connections that collectors of one process share.

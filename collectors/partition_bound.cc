@@ -253,6 +253,7 @@ std::optional<RangeCoverage> RangeCoverage::Of(KeyAxis axis,
             [](const Run& a, const Run& b) { return a.from < b.from; });
   RangeCoverage coverage;
   coverage.axis_ = axis;
+  if (!ranges.empty()) coverage.oldest_upper_ = ranges.front().to;
   for (const Run& range : ranges) {
     if (coverage.runs_.empty() || range.from > coverage.runs_.back().to) {
       coverage.runs_.push_back(range);
@@ -261,6 +262,23 @@ std::optional<RangeCoverage> RangeCoverage::Of(KeyAxis axis,
     }
   }
   return coverage;
+}
+
+RangeCoverage RangeCoverage::AsUnixTime(std::int64_t units_per_second) const {
+  // What the time axis has no room for is unbounded: 290,000 years.
+  const auto place = [units_per_second](BoundPosition key) -> BoundPosition {
+    if (key == kUnboundedBelow || key == kUnboundedAbove) return key;
+    const double micros =
+        (static_cast<double>(key) / static_cast<double>(units_per_second) - kPostgresEpoch) *
+        kMicros;
+    if (std::abs(micros) >= 9e18) return micros > 0 ? kUnboundedAbove : kUnboundedBelow;
+    return static_cast<BoundPosition>(std::llround(micros));
+  };
+  RangeCoverage times;
+  times.axis_ = KeyAxis::kTime;
+  for (const Run& run : runs_) times.runs_.push_back({place(run.from), place(run.to)});
+  if (oldest_upper_) times.oldest_upper_ = place(*oldest_upper_);
+  return times;
 }
 
 std::optional<BoundPosition> RangeCoverage::lower() const {
@@ -276,6 +294,16 @@ std::optional<BoundPosition> RangeCoverage::upper() const {
 double RangeCoverage::RunwaySeconds(double now) const {
   for (const Run& run : runs_) {
     if (UnixSeconds(run.from) <= now && now < UnixSeconds(run.to)) return UnixSeconds(run.to) - now;
+  }
+  return 0;
+}
+
+double RangeCoverage::RunwayValues(std::optional<BoundPosition> highest) const {
+  for (const Run& run : runs_) {
+    if (highest && (*highest < run.from || *highest >= run.to)) continue;
+    if (run.to == kUnboundedAbove) return std::numeric_limits<double>::infinity();
+    const BoundPosition first = highest.value_or(run.from - 1);
+    return static_cast<double>(run.to) - static_cast<double>(first) - 1;
   }
   return 0;
 }

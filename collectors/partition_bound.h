@@ -60,15 +60,23 @@ class RangeCoverage {
   /// placed, or is of more than one column: then nothing is known for sure.
   static std::optional<RangeCoverage> Of(KeyAxis axis, const std::vector<std::string>& bounds);
 
+  /// The same ranges of an integer key that counts time since the Unix epoch, on the time axis.
+  RangeCoverage AsUnixTime(std::int64_t units_per_second) const;
+
   KeyAxis axis() const { return axis_; }
   /// Holes between the lowest and the highest bound.
   std::size_t gaps() const { return runs_.empty() ? 0 : runs_.size() - 1; }
   std::optional<BoundPosition> lower() const;
   std::optional<BoundPosition> upper() const;
+  /// Where the partition of the lowest bound ends.
+  std::optional<BoundPosition> oldest_upper() const { return oldest_upper_; }
   /// On a time axis: seconds from `now` (Unix seconds) to the end of the run that holds it: until
   /// then, rows of the present have a partition. 0 where not even `now` has one, infinite where
   /// nothing ends it.
   double RunwaySeconds(double now) const;
+  /// On an integer axis: keys above `highest` until one has no partition; without `highest`, all of
+  /// the first run. 0 where `highest` itself has none, infinite where nothing ends the run.
+  double RunwayValues(std::optional<BoundPosition> highest) const;
 
  private:
   struct Run {
@@ -76,6 +84,7 @@ class RangeCoverage {
   };
   KeyAxis axis_ = KeyAxis::kUnknown;
   std::vector<Run> runs_;  // rising, not touching
+  std::optional<BoundPosition> oldest_upper_;
 };
 
 }  // namespace tierwatch

@@ -12,23 +12,32 @@ namespace tierwatch {
 namespace {
 
 // {0} is true for a partition that is being detached, {1} for a leaf that was never analysed.
+// part_config is pg_partman's.
 constexpr std::string_view kOverview = R"(
 SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_database() AS database,
+  (SELECT quote_ident(pn.nspname) FROM pg_extension e JOIN pg_namespace pn ON pn.oid = e.extnamespace
+    JOIN pg_class pc ON pc.relnamespace = pn.oid AND pc.relname = 'part_config'
+    WHERE e.extname = 'pg_partman' AND has_schema_privilege(pn.oid, 'USAGE')
+      AND has_table_privilege(pc.oid, 'SELECT')) AS partman_schema,
   pt.partrelid AS oid, up.inhparent AS parent, n.nspname AS schema, p.relname AS "table",
+  quote_ident(n.nspname) || '.' || quote_ident(p.relname) AS qualified_name,
+  quote_ident(a.attname) AS key_column,
   CASE pt.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' WHEN 'h' THEN 'hash' END AS strategy,
-  CASE WHEN pt.partnatts = 1 THEN (
-    SELECT format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL)
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = pt.partrelid AND a.attnum = pt.partattrs[0] AND a.attnum > 0) END AS key_type,
+  format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL) AS key_type,
   g.*, pt.partdefid <> 0 AS has_default,
   CASE WHEN d.relkind IN ('r', 'p') THEN quote_ident(dn.nspname) || '.' || quote_ident(d.relname) END
     AS default_name,
   CASE WHEN d.relkind = 'r' THEN CASE WHEN d.reltuples > 0 OR d.relpages > 0 THEN d.reltuples::float8
-    ELSE pg_stat_get_live_tuples(d.oid)::float8 END END AS default_rows
+    ELSE pg_stat_get_live_tuples(d.oid)::float8 END END AS default_rows,
+  CASE WHEN d.relkind = 'r' THEN pg_stat_get_tuples_inserted(d.oid) END AS default_inserts,
+  missing.indexes AS missing_indexes
 FROM pg_partitioned_table pt
 JOIN pg_class p ON p.oid = pt.partrelid
 JOIN pg_namespace n ON n.oid = p.relnamespace
 LEFT JOIN pg_inherits up ON up.inhrelid = pt.partrelid
+LEFT JOIN pg_attribute a ON pt.partnatts = 1 AND a.attrelid = pt.partrelid AND a.attnum = pt.partattrs[0]
+  AND a.attnum > 0
+LEFT JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_class d ON d.oid = pt.partdefid AND pt.partdefid <> 0
 LEFT JOIN pg_namespace dn ON dn.oid = d.relnamespace
 LEFT JOIN (
@@ -43,17 +52,27 @@ LEFT JOIN (
     sum(relpages) FILTER (WHERE relkind = 'r') * current_setting('block_size')::bigint AS bytes,
     max(relpages) FILTER (WHERE relkind = 'r') * current_setting('block_size')::bigint AS largest_bytes,
     count(*) FILTER (WHERE relkind = 'r' AND unanalyzed) AS unanalyzed,
-    sum(pg_stat_get_dead_tuples(relid::oid)) FILTER (WHERE relkind = 'r') AS dead_rows,
+    sum(dead) FILTER (WHERE relkind = 'r') AS dead_rows,
+    count(*) FILTER (WHERE relkind = 'r' AND dead >= 1000 AND dead * 2 > tuples) AS bloated,
+    count(*) FILTER (WHERE relkind = 'f') AS "foreign",
     sum(pg_stat_get_tuples_inserted(relid::oid)) FILTER (WHERE relkind = 'r') AS inserts
   FROM (
     SELECT i.inhparent, c.oid::bigint AS relid, c.relkind, c.relpages::bigint AS relpages, {0} AS pending,
       c.xmin::text::bigint AS class_xmin, i.xmin::text::bigint AS inherits_xmin,
       CASE WHEN c.reltuples > 0 OR c.relpages > 0 THEN greatest(c.reltuples, 0)::float8
         ELSE pg_stat_get_live_tuples(c.oid)::float8 END AS tuples,
-      {1} AS unanalyzed
+      {1} AS unanalyzed, pg_stat_get_dead_tuples(c.oid) AS dead
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE c.relispartition) leaf
   GROUP BY inhparent) g ON g.of = pt.partrelid
+LEFT JOIN (
+  SELECT x.indrelid AS of, sum(
+    (SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = x.indrelid AND c.relispartition AND c.relkind IN ('r', 'p') AND NOT {0})
+    - (SELECT count(*) FROM pg_inherits i JOIN pg_index child ON child.indexrelid = i.inhrelid
+      WHERE i.inhparent = x.indexrelid AND child.indisvalid)) AS indexes
+  FROM pg_index x JOIN pg_partitioned_table parent ON parent.partrelid = x.indrelid
+  WHERE NOT x.indisvalid GROUP BY 1) missing ON missing.of = pt.partrelid
 WHERE p.relpersistence <> 't'
 ORDER BY n.nspname, p.relname)";
 
@@ -70,6 +89,8 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
   table.parent = static_cast<Oid>(row.Unsigned("parent").value_or(0));
   table.schema = row.Text("schema");
   table.name = row.Text("table");
+  table.qualified_name = row.Text("qualified_name");
+  table.key_column = row.Text("key_column");
   table.strategy = row.Text("strategy");
   table.axis = table.strategy == "range" ? AxisOfType(row.Text("key_type")) : KeyAxis::kUnknown;
   table.partitions = row.Number("partitions").value_or(0);  // no row of partitions: none
@@ -79,6 +100,8 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
   table.has_default = row.Flag("has_default").value_or(false);
   table.default_name = row.Text("default_name");
   table.default_rows = row.Number("default_rows");
+  table.default_inserts = row.Number("default_inserts");
+  table.missing_indexes = std::max(0.0, row.Number("missing_indexes").value_or(0));
   LeafTotals& leaves = table.leaves;
   for (auto [column, value] : {std::pair{"leaves", &leaves.leaves},
                                {"rows", &leaves.rows},
@@ -87,6 +110,8 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
                                {"largest_bytes", &leaves.largest_bytes},
                                {"unanalyzed", &leaves.unanalyzed},
                                {"dead_rows", &leaves.dead_rows},
+                               {"bloated", &leaves.bloated},
+                               {"foreign", &leaves.foreign},
                                {"inserts", &leaves.inserts}}) {
     *value = row.Number(column).value_or(0);
   }
@@ -119,6 +144,8 @@ void LeafTotals::Add(const LeafTotals& other) {
   largest_bytes = std::max(largest_bytes, other.largest_bytes);
   unanalyzed += other.unanalyzed;
   dead_rows += other.dead_rows;
+  bloated += other.bloated;
+  foreign += other.foreign;
   inserts += other.inserts;
   child_key += other.child_key;
 }
@@ -145,6 +172,7 @@ Result<PartitionOverview> ReadPartitionOverview(const Rows& rows) {
     }
     overview.now = *now;
     overview.database = row.Text("database");
+    overview.partman_schema = row.Text("partman_schema");
     overview.tables.push_back(*std::move(table));
   }
   AddUpwards(overview.tables);

@@ -24,6 +24,8 @@ struct LeafTotals {
   double largest_bytes = 0;
   double unanalyzed = 0;
   double dead_rows = 0;
+  double bloated = 0;           // leaves with at least 1,000 dead rows that are over a third of all
+  double foreign = 0;           // leaves that are foreign tables: in no other sum
   double inserts = 0;           // since the statistics began
   std::uint64_t child_key = 0;  // changes when partitions come or go
   void Add(const LeafTotals& other);
@@ -34,7 +36,9 @@ struct PartitionedTable {
   Oid oid = 0;
   Oid parent = 0;  // 0 at the top
   std::string schema, name;
-  std::string strategy;  // "range", "list", "hash"
+  std::string qualified_name;  // quoted: schema.table
+  std::string key_column;      // quoted; "" where the key is not one column
+  std::string strategy;        // "range", "list", "hash"
   KeyAxis axis = KeyAxis::kUnknown;
   double partitions = 0;  // direct ones; those that are being detached count no more
   double subpartitioned = 0;
@@ -43,14 +47,20 @@ struct PartitionedTable {
   /// it its xmin.
   std::string digest;
   LeafTotals leaves;  // of all levels below
+  /// Indexes that a direct partition lacks, over all partitions. The parent's own index is invalid
+  /// until it has one in each.
+  double missing_indexes = 0;
   bool has_default = false;
   std::string default_name;  // quoted and qualified; "" where it can't be probed (a foreign table)
-  std::optional<double> default_rows;  // estimate; absent where the default is partitioned itself
+  // Absent where the default is partitioned itself or is a foreign table.
+  std::optional<double> default_rows;     // estimate
+  std::optional<double> default_inserts;  // since the statistics began
 };
 
 struct PartitionOverview {
   double now = 0;  // the server's clock, Unix seconds
   std::string database;
+  std::string partman_schema;  // of pg_partman, quoted; "" where its configuration can't be read
   std::vector<PartitionedTable> tables;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/http_client.h"
@@ -12,24 +14,23 @@ namespace {
 
 class Replicas final : public Collector {
  public:
-  Replicas(std::shared_ptr<PostgresServer> primary,
-           std::vector<std::shared_ptr<PostgresServer>> replicas, std::optional<double> expected)
-      : primary_(std::move(primary)), replicas_(std::move(replicas)), expected_(expected) {}
+  /// The configured primary first.
+  Replicas(std::vector<std::shared_ptr<PostgresServer>> servers, std::optional<double> expected)
+      : servers_(std::move(servers)), expected_(expected) {}
 
   Sample Collect(const SampleContext& context) override {
     ReplicationReading reading;
     reading.started = context.clock.Steady();
-    reading.primary_name = primary_->address().Name();
     reading.expected = expected_;
+    for (const auto& server : servers_)
+      reading.servers.emplace_back().name = server->address().Name();
     std::vector<Error> errors;
-    // The primary first: a replica that is read later is never ahead of it. Each server gets its
-    // fair share of what is left, so that one that hangs leaves time for the others.
-    auto left = static_cast<int>(replicas_.size()) + 1;
-    ReadPrimary(context, context.clock.Steady() + context.Remaining() / left--, reading, errors);
-    for (const auto& replica : replicas_) {
+    // Each server gets its fair share of what is left, so that one that hangs leaves time for the
+    // others.
+    auto left = static_cast<int>(servers_.size());
+    for (const std::size_t i : PrimaryFirst(reading)) {
       const SteadyTime deadline = context.clock.Steady() + context.Remaining() / left--;
-      reading.replicas.push_back(
-          {replica->address().Name(), ReadReplica(context, deadline, *replica, errors)});
+      Read(context, deadline, *servers_[i], reading.servers[i], errors);
     }
     Sample sample = view_.Judge(reading);
     // What could not be read comes before what follows from it.
@@ -39,48 +40,43 @@ class Replicas final : public Collector {
   }
 
  private:
-  static std::optional<ServerStatus> ReadStatus(const SampleContext& context,
-                                                PostgresSession& session, const std::string& name,
-                                                std::vector<Error>& errors) {
-    const auto rows = Ask(session, ServerStatusQuery(), name, errors);
-    if (!rows) return std::nullopt;
-    Result<ServerStatus> status = ReadServerStatus(*rows, context.clock.Steady());
-    if (status.ok()) return *std::move(status);
-    errors.push_back(std::move(status).error().In(name));
-    return std::nullopt;
+  std::vector<std::size_t> PrimaryFirst(const ReplicationReading& reading) const {
+    std::vector<std::size_t> order(reading.servers.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
+      return reading.servers[i].name == view_.primary();
+    });
+    return order;
   }
 
-  void ReadPrimary(const SampleContext& context, SteadyTime deadline, ReplicationReading& reading,
-                   std::vector<Error>& errors) {
-    const std::string& name = reading.primary_name;
-    Result<PostgresSession> session = primary_->Open(CallOf(context, deadline));
+  void Read(const SampleContext& context, SteadyTime deadline, PostgresServer& server,
+            ServerReading& reading, std::vector<Error>& errors) const {
+    const bool is_primary = view_.primary().empty() ? &server == servers_.front().get()
+                                                    : view_.primary() == reading.name;
+    const std::string name = (is_primary ? "primary " : "replica ") + reading.name;
+    Result<PostgresSession> session = server.Open(CallOf(context, deadline));
     if (!session.ok()) {
-      errors.push_back(std::move(session).error().In("primary " + name));
+      errors.push_back(std::move(session).error().In(name));
       return;
     }
-    reading.primary = ReadStatus(context, *session, "primary " + name, errors);
-    if (!reading.primary) return;
-    if (const auto rows = Ask(*session, SendersQuery(), "pg_stat_replication", errors)) {
+    const auto status = Ask(*session, ServerStatusQuery(), name, errors);
+    if (!status) return;
+    Result<ServerStatus> read = ReadServerStatus(*status, context.clock.Steady());
+    if (!read.ok()) {
+      errors.push_back(std::move(read).error().In(name));
+      return;
+    }
+    reading.status = *std::move(read);
+    if (const auto rows = Ask(*session, SendersQuery(), name + ": pg_stat_replication", errors)) {
       reading.senders = ReadSenders(*rows);
     }
-    if (const auto rows =
-            Ask(*session, SlotsQuery(session->version()), "pg_replication_slots", errors)) {
+    if (const auto rows = Ask(*session, SlotsQuery(session->version()),
+                              name + ": pg_replication_slots", errors)) {
       reading.slots = ReadSlots(*rows);
     }
   }
 
-  static std::optional<ServerStatus> ReadReplica(const SampleContext& context, SteadyTime deadline,
-                                                 PostgresServer& server,
-                                                 std::vector<Error>& errors) {
-    const std::string name = "replica " + server.address().Name();
-    Result<PostgresSession> session = server.Open(CallOf(context, deadline));
-    if (session.ok()) return ReadStatus(context, *session, name, errors);
-    errors.push_back(std::move(session).error().In(name));
-    return std::nullopt;
-  }
-
-  const std::shared_ptr<PostgresServer> primary_;
-  const std::vector<std::shared_ptr<PostgresServer>> replicas_;
+  const std::vector<std::shared_ptr<PostgresServer>> servers_;
   const std::optional<double> expected_;
   ReplicationView view_;
 };
@@ -120,16 +116,16 @@ CollectorEntry ReadReplicas(YamlMap& entry, std::string_view, CollectorResources
   const Secret password = ReadSecret(entry, "password");
   read.make = [replicas, expected, password,
                servers = SharedServers(resources)](const std::string& url) -> Result<Target> {
-    auto primary = FindServer(*servers, url, password);
-    if (!primary.ok()) return std::move(primary).error();
     std::vector<std::shared_ptr<PostgresServer>> found;
-    for (const std::string& replica : replicas) {
-      auto server = FindServer(*servers, replica, password);
+    std::vector<std::string> all{url};
+    all.insert(all.end(), replicas.begin(), replicas.end());
+    for (const std::string& each : all) {
+      auto server = FindServer(*servers, each, password);
       if (!server.ok()) return std::move(server).error();
       found.push_back(*std::move(server));
     }
-    return Target{(*primary)->address().Name(),
-                  std::make_unique<Replicas>(*primary, std::move(found), expected)};
+    const std::string name = found.front()->address().Name();
+    return Target{name, std::make_unique<Replicas>(std::move(found), expected)};
   };
   return read;
 }

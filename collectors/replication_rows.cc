@@ -26,19 +26,34 @@ SELECT current_setting('server_version') AS version,
   r.pid IS NOT NULL AS receiver_exists, r.status AS receiver_status, r.slot_name AS receiver_slot,
   r.conninfo AS receiver_conninfo,
   extract(epoch FROM r.last_msg_receipt_time)::float8 AS receiver_message_time,
-  current_setting('cluster_name') AS cluster_name, host(inet_server_addr()) AS address
-FROM (SELECT pg_is_in_recovery() AS recovery) s LEFT JOIN pg_stat_wal_receiver r ON true)";
+  current_setting('cluster_name') AS cluster_name, host(inet_server_addr()) AS address,
+  (SELECT system_identifier FROM pg_control_system()) AS system_identifier, c.*
+FROM (SELECT pg_is_in_recovery() AS recovery) s LEFT JOIN pg_stat_wal_receiver r ON true
+CROSS JOIN (SELECT sum(confl_tablespace) AS confl_tablespace, sum(confl_lock) AS confl_lock,
+    sum(confl_snapshot) AS confl_snapshot, sum(confl_bufferpin) AS confl_bufferpin,
+    sum(confl_deadlock) AS confl_deadlock FROM pg_stat_database_conflicts) c)";
 
 constexpr std::string_view kSenders = R"(
 SELECT s.application_name, host(s.client_addr) AS client_address, s.state,
   s.sent_lsn AS sent, s.write_lsn AS written, s.flush_lsn AS flushed, s.replay_lsn AS replayed,
+  extract(epoch FROM s.write_lag)::float8 AS write_lag, extract(epoch FROM s.flush_lag)::float8 AS flush_lag,
+  extract(epoch FROM s.replay_lag)::float8 AS replay_lag,
   k.slot_name AS slot, k.slot_type
 FROM pg_stat_replication s LEFT JOIN pg_replication_slots k ON k.active_pid = s.pid
 ORDER BY s.application_name, s.client_addr, s.pid)";
 
 constexpr std::string_view kSlots =
-    "SELECT slot_name AS slot, active, restart_lsn AS restart, {} "
+    "SELECT slot_name AS slot, slot_type AS type, plugin, active, restart_lsn AS restart, "
+    "confirmed_flush_lsn AS confirmed, {}, {} "
     "FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name";
+
+// A column of the status and its value of the label `reason`.
+constexpr std::pair<std::string_view, std::string_view> kConflicts[] = {
+    {"confl_tablespace", "tablespace"},
+    {"confl_lock", "lock"},
+    {"confl_snapshot", "snapshot"},
+    {"confl_bufferpin", "bufferpin"},
+    {"confl_deadlock", "deadlock"}};
 
 std::optional<Lsn> ReadLsn(const RowReader& row, std::string_view column) {
   const auto& text = row.Raw(column);
@@ -54,9 +69,12 @@ bool Sender::IsReplica() const {
 std::string ServerStatusQuery() { return std::string(kStatus); }
 std::string SendersQuery() { return std::string(kSenders); }
 std::string SlotsQuery(int version) {
-  return fmt::format(fmt::runtime(kSlots), version >= 130000
-                                               ? "wal_status, safe_wal_size AS safe_bytes"
-                                               : "NULL AS wal_status, NULL AS safe_bytes");
+  return fmt::format(fmt::runtime(kSlots),
+                     version >= 130000 ? "wal_status, safe_wal_size AS safe_bytes"
+                                       : "NULL AS wal_status, NULL AS safe_bytes",
+                     version >= 170000
+                         ? "extract(epoch FROM inactive_since)::float8 AS inactive_since"
+                         : "NULL AS inactive_since");
 }
 
 Result<ServerStatus> ReadServerStatus(const Rows& rows, SteadyTime at) {
@@ -84,6 +102,11 @@ Result<ServerStatus> ReadServerStatus(const Rows& rows, SteadyTime at) {
   status.receiver_message_time = row.Number("receiver_message_time");
   status.receiver_slot = row.Text("receiver_slot");
   status.address = row.Text("address");
+  status.system_identifier = row.Text("system_identifier");
+  for (const auto& [column, reason] : kConflicts) {
+    const auto count = row.Number(column);
+    if (status.in_recovery && count) status.conflicts.push_back({reason, *count});
+  }
   if (status.receiver_status) {
     // A receiver without a name of its own goes by cluster_name, else by this word.
     status.application_name = ApplicationNameOf(row.Text("receiver_conninfo"));
@@ -99,7 +122,8 @@ std::vector<Sender> ReadSenders(const Rows& rows) {
     const RowReader row(rows, i);
     senders.push_back({row.Text("application_name"), row.Text("client_address"), row.Text("slot"),
                        row.Text("slot_type"), row.Raw("state"), ReadLsn(row, "sent"),
-                       ReadLsn(row, "written"), ReadLsn(row, "flushed"), ReadLsn(row, "replayed")});
+                       ReadLsn(row, "written"), ReadLsn(row, "flushed"), ReadLsn(row, "replayed"),
+                       row.Number("write_lag"), row.Number("flush_lag"), row.Number("replay_lag")});
   }
   return senders;
 }
@@ -108,8 +132,9 @@ std::vector<ReplicationSlot> ReadSlots(const Rows& rows) {
   std::vector<ReplicationSlot> slots;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    slots.push_back({row.Text("slot"), row.Flag("active"), ReadLsn(row, "restart"),
-                     row.Raw("wal_status"), row.Number("safe_bytes")});
+    slots.push_back({row.Text("slot"), row.Text("type"), row.Text("plugin"), row.Flag("active"),
+                     ReadLsn(row, "restart"), ReadLsn(row, "confirmed"), row.Raw("wal_status"),
+                     row.Number("safe_bytes"), row.Number("inactive_since")});
   }
   return slots;
 }

@@ -30,6 +30,13 @@ struct ServerStatus {
   std::string receiver_slot;
   std::string application_name;  // that its receiver tells the primary
   std::string address;           // its own, as we reached it; "" over a Unix socket
+  /// The same for all servers that are copies of one another, byte for byte; "" where unknown.
+  std::string system_identifier;
+  struct Conflict {
+    std::string_view reason;
+    double count = 0;
+  };
+  std::vector<Conflict> conflicts;  // standby: queries cancelled since its statistics began
 };
 
 /// A row of pg_stat_replication with the slot that it uses.
@@ -37,17 +44,20 @@ struct Sender {
   std::string application_name, client_address, slot, slot_type;
   std::optional<std::string> state;  // NULL without pg_monitor, and so is all the rest
   std::optional<Lsn> sent, written, flushed, replayed;
+  std::optional<double> write_lag, flush_lag, replay_lag;  // seconds; NULL once idle
 
   /// A physical standby: neither a base backup, nor pg_receivewal, nor a logical subscriber.
   bool IsReplica() const;
 };
 
 struct ReplicationSlot {
-  std::string name;
+  std::string name, type, plugin;  // plugin: of a logical one
   std::optional<bool> active;
   std::optional<Lsn> restart;             // the oldest WAL that it keeps
+  std::optional<Lsn> confirmed;           // logical: what its consumer has confirmed
   std::optional<std::string> wal_status;  // from PostgreSQL 13 on
   std::optional<double> safe_bytes;       // NULL where nothing limits what slots keep
+  std::optional<double> inactive_since;   // Unix seconds; from PostgreSQL 17 on, NULL while active
 };
 
 std::string ServerStatusQuery();

@@ -51,24 +51,54 @@ constexpr MetricInfo kLastReplay =
     Gauge("tierwatch_replica_last_replay_timestamp_seconds",
           "When the last transaction that the replica replayed was committed, Unix seconds.",
           {"replica"});
+constexpr MetricInfo kStageLag = Gauge(
+    "tierwatch_replica_stage_lag_seconds",
+    "Time until the replica wrote, flushed or replayed recent WAL, each counted from its sending, "
+    "as the sender measured it; absent once idle.",
+    {"replica", "stage"});
+constexpr MetricInfo kConflicts{"tierwatch_replica_conflicts_total",
+                                MetricType::Counter,
+                                "Queries that the replica cancelled because replay needed what "
+                                "they held.",
+                                {"replica", "reason"}};
+constexpr MetricInfo kSlotInfo = Gauge(
+    "tierwatch_replication_slot_info",
+    "1; what a replication slot of a server is: physical or logical, and the plugin of a logical "
+    "one.",
+    {"slot", "server", "type", "plugin"});
 constexpr MetricInfo kSlotRetained =
     Gauge("tierwatch_replication_slot_retained_bytes",
-          "WAL that the slot keeps the primary from removing.", {"slot"});
-constexpr MetricInfo kSlotActive =
-    Gauge("tierwatch_replication_slot_active", "1 where a replica uses the slot.", {"slot"});
+          "WAL that the slot keeps the server from removing.", {"slot", "server"});
+constexpr MetricInfo kSlotActive = Gauge("tierwatch_replication_slot_active",
+                                         "1 where a replica uses the slot.", {"slot", "server"});
+constexpr MetricInfo kSlotInactive =
+    Gauge("tierwatch_replication_slot_inactive_since_timestamp_seconds",
+          "Since when nobody has used the slot, Unix seconds; absent while it is used and before "
+          "PostgreSQL 17.",
+          {"slot", "server"});
+constexpr MetricInfo kSlotLagBytes =
+    Gauge("tierwatch_replication_slot_unconfirmed_bytes",
+          "WAL that the consumer of a logical slot has not confirmed.", {"slot", "server"});
+constexpr MetricInfo kSlotLagSeconds =
+    Gauge("tierwatch_replication_slot_lag_seconds",
+          "Age of the oldest WAL position of the primary that the consumer of a logical slot has "
+          "not confirmed; 0 where it has all.",
+          {"slot", "server"});
 constexpr MetricInfo kSlotStatus = Gauge("tierwatch_replication_slot_wal_status",
                                          "1 for the state of the slot's WAL: reserved, extended, "
                                          "unreserved or lost; absent before PostgreSQL 13.",
-                                         {"slot", "status"});
+                                         {"slot", "server", "status"});
 constexpr MetricInfo kSlotSafe = Gauge(
     "tierwatch_replication_slot_safe_wal_bytes",
     "WAL that may still be written before the slot is in danger; absent where nothing limits it.",
-    {"slot"});
+    {"slot", "server"});
 
 constexpr std::array kMetrics{
-    kUp,        kInfo,       kInRecovery,   kStartTime,  kTimeline,   kExpected,
-    kConnected, kLagSeconds, kLagBytes,     kStreaming,  kReceiverUp, kReceiverMessage,
-    kPaused,    kLastReplay, kSlotRetained, kSlotActive, kSlotStatus, kSlotSafe};
+    kUp,         kInfo,       kInRecovery,      kStartTime,     kTimeline,
+    kExpected,   kConnected,  kLagSeconds,      kLagBytes,      kStageLag,
+    kStreaming,  kReceiverUp, kReceiverMessage, kPaused,        kLastReplay,
+    kConflicts,  kSlotInfo,   kSlotRetained,    kSlotActive,    kSlotInactive,
+    kSlotStatus, kSlotSafe,   kSlotLagBytes,    kSlotLagSeconds};
 
 constexpr std::array<std::string_view, 4> kStages{"sent", "write", "flush", "replay"};
 constexpr std::array<std::string_view, 4> kSlotStates{"reserved", "extended", "unreserved", "lost"};
@@ -77,6 +107,7 @@ constexpr std::array<std::string_view, 4> kSlotStates{"reserved", "extended", "u
 struct Standing {
   std::optional<double> lag_seconds;
   std::array<std::optional<double>, 4> lag_bytes;  // by kStages
+  std::array<std::optional<double>, 3> stage_lag;  // by kStages, but for "sent"
   std::optional<bool> streaming;
 
   void FoldWorst(const Standing& other) {
@@ -85,6 +116,7 @@ struct Standing {
     };
     worse(lag_seconds, other.lag_seconds);
     for (std::size_t i = 0; i < kStages.size(); ++i) worse(lag_bytes[i], other.lag_bytes[i]);
+    for (std::size_t i = 0; i < stage_lag.size(); ++i) worse(stage_lag[i], other.stage_lag[i]);
     if (other.streaming) streaming = streaming.value_or(true) && *other.streaming;
   }
 };
@@ -99,6 +131,7 @@ Standing StandingOf(const Sender& sender, std::optional<Lsn> primary) {
   standing.streaming = sender.state == "streaming";
   standing.lag_bytes = {Behind(primary, sender.sent), Behind(primary, sender.written),
                         Behind(primary, sender.flushed), Behind(primary, sender.replayed)};
+  standing.stage_lag = {sender.write_lag, sender.flush_lag, sender.replay_lag};
   return standing;
 }
 
@@ -118,6 +151,10 @@ void AddStanding(const std::string& replica, const Standing& standing, FamilySet
   for (std::size_t i = 0; i < kStages.size(); ++i) {
     if (standing.lag_bytes[i])
       families.Add(kLagBytes, {replica, kStages[i]}, *standing.lag_bytes[i]);
+  }
+  for (std::size_t i = 0; i < standing.stage_lag.size(); ++i) {
+    if (standing.stage_lag[i])
+      families.Add(kStageLag, {replica, kStages[i + 1]}, *standing.stage_lag[i]);
   }
   if (standing.streaming) families.Add(kStreaming, {replica}, *standing.streaming ? 1 : 0);
 }
@@ -139,69 +176,113 @@ void AddReceiver(const std::string& replica, const ServerStatus& status, FamilyS
     families.Add(kReceiverMessage, {replica}, *status.receiver_message_time);
   if (status.replay_paused) families.Add(kPaused, {replica}, *status.replay_paused ? 1 : 0);
   if (status.last_replay_time) families.Add(kLastReplay, {replica}, *status.last_replay_time);
+  for (const auto& [reason, count] : status.conflicts) {
+    families.Add(kConflicts, {replica, reason}, count);
+  }
 }
 
-void AddSlot(const ReplicationSlot& slot, std::optional<Lsn> primary, FamilySet& families) {
-  if (const auto bytes = Behind(primary, slot.restart))
-    families.Add(kSlotRetained, {slot.name}, *bytes);
-  if (slot.active) families.Add(kSlotActive, {slot.name}, *slot.active ? 1 : 0);
+void AddSlot(const ReplicationSlot& slot, const std::string& server, std::optional<Lsn> lsn,
+             FamilySet& families) {
+  const auto add = [&](const MetricInfo& info, std::optional<double> value) {
+    if (value) families.Add(info, {slot.name, server}, *value);
+  };
+  families.Add(kSlotInfo, {slot.name, server, slot.type, slot.plugin}, 1);
+  add(kSlotRetained, Behind(lsn, slot.restart));
+  add(kSlotLagBytes, Behind(lsn, slot.confirmed));
+  if (slot.active) add(kSlotActive, *slot.active ? 1 : 0);
+  add(kSlotInactive, slot.inactive_since);
   if (slot.wal_status) {
     for (const std::string_view state : kSlotStates) {
-      families.Add(kSlotStatus, {slot.name, state}, *slot.wal_status == state ? 1 : 0);
+      families.Add(kSlotStatus, {slot.name, server, state}, *slot.wal_status == state ? 1 : 0);
     }
   }
-  if (slot.safe_bytes) families.Add(kSlotSafe, {slot.name}, *slot.safe_bytes);
+  add(kSlotSafe, slot.safe_bytes);
 }
 
 // Errors that rows imply: a role without pg_monitor gets rows, with NULL where the truth would be.
-void FindErrors(const ReplicationReading& reading, std::vector<Error>& errors) {
+void FindErrors(const ReplicationReading& reading, const ServerReading* primary,
+                std::vector<Error>& errors) {
   const auto hidden = [](const Sender& sender) { return !sender.state; };
-  if (reading.senders && std::any_of(reading.senders->begin(), reading.senders->end(), hidden)) {
-    errors.push_back(
-        {"pg_stat_replication shows nothing: the role needs pg_monitor", Reason::kPrivileges});
-  }
-  for (const auto& replica : reading.replicas) {
-    if (!replica.status) continue;
-    if (!replica.status->in_recovery) {
-      errors.push_back({"replica " + replica.name + " is not in recovery", Reason::kOther});
-    } else if (replica.status->receiver_exists && !replica.status->receiver_status) {
-      errors.push_back({"replica " + replica.name +
-                            ": pg_stat_wal_receiver shows nothing: the role needs pg_monitor",
+  for (const ServerReading& server : reading.servers) {
+    const bool is_primary = &server == primary;
+    const std::string name = (is_primary ? "primary " : "replica ") + server.name;
+    if (server.senders && std::any_of(server.senders->begin(), server.senders->end(), hidden)) {
+      errors.push_back({name + ": pg_stat_replication shows nothing: the role needs pg_monitor",
+                        Reason::kPrivileges});
+    }
+    if (is_primary || !server.status) continue;
+    if (!server.status->in_recovery) {
+      const bool same = primary != nullptr && primary->status &&
+                        primary->status->system_identifier == server.status->system_identifier;
+      errors.push_back(
+          {name + (same ? " is not in recovery: two servers take writes"
+                        : " is not a copy of the primary: a logical subscriber is seen "
+                          "by its slot"),
+           Reason::kOther});
+    } else if (server.status->receiver_exists && !server.status->receiver_status) {
+      errors.push_back({name + ": pg_stat_wal_receiver shows nothing: the role needs pg_monitor",
                         Reason::kPrivileges});
     }
   }
 }
 
-// The rows of physical replicas; nothing where the primary shows them only in part.
-std::optional<std::vector<const Sender*>> VisibleReplicas(const ReplicationReading& reading) {
-  if (!reading.senders) return std::nullopt;
+// The rows of physical replicas; nothing where the server shows them only in part.
+std::optional<std::vector<const Sender*>> VisibleReplicas(const ServerReading* server) {
+  if (server == nullptr || !server->senders) return std::nullopt;
   std::vector<const Sender*> visible;
-  for (const Sender& sender : *reading.senders) {
+  for (const Sender& sender : *server->senders) {
     if (!sender.state) return std::nullopt;
     if (sender.IsReplica()) visible.push_back(&sender);
   }
   return visible;
 }
 
+std::optional<Lsn> LsnOf(const ServerReading* server) {
+  return server != nullptr && server->status ? server->status->lsn : std::nullopt;
+}
+
 }  // namespace
 
 std::span<const MetricInfo> ReplicationMetrics() { return kMetrics; }
 
-void ReplicationView::Remember(const ReplicationReading& reading) {
-  if (reading.primary && reading.primary->lsn) {
-    // Positions of two timelines don't compare.
-    if (reading.primary->timeline != timeline_) history_.Clear();
-    timeline_ = reading.primary->timeline;
-    history_.Add(reading.primary->at, *reading.primary->lsn);
+const ServerReading* ReplicationView::FindPrimary(const ReplicationReading& reading) {
+  if (reading.servers.empty()) return nullptr;
+  const ServerReading& configured = reading.servers.front();
+  if (primary_.empty()) primary_ = configured.name;
+  if (configured.status) cluster_ = configured.status->system_identifier;
+  const ServerReading* last = nullptr;
+  const ServerReading* found = nullptr;
+  for (const ServerReading& server : reading.servers) {
+    if (server.name == primary_) last = &server;
+    if (!server.status || server.status->in_recovery) continue;
+    // Another cluster, such as a logical subscriber, is nobody's successor.
+    if (!cluster_.empty() && server.status->system_identifier != cluster_) continue;
+    const bool later = found == nullptr || found->status->timeline < server.status->timeline ||
+                       (found->status->timeline == server.status->timeline && &server == last);
+    if (later) found = &server;
   }
-  for (const auto& [name, status] : reading.replicas) {
-    if (!status) continue;
+  if (found == nullptr) found = last;
+  primary_ = found->name;
+  return found;
+}
+
+void ReplicationView::Remember(const ReplicationReading& reading, const ServerReading* primary) {
+  const bool known = LsnOf(primary).has_value();
+  if (known) {
+    // Positions of two timelines don't compare.
+    if (primary->status->timeline != timeline_) history_.Clear();
+    timeline_ = primary->status->timeline;
+    history_.Add(primary->status->at, *primary->status->lsn);
+  }
+  for (const ServerReading& server : reading.servers) {
+    if (&server == primary || !server.status) continue;
+    const ServerStatus& status = *server.status;
     // With the primary out of reach, what a replica received proves how far the primary had come.
-    if (!reading.primary && status->received && history_.Last() < status->received) {
-      history_.Add(status->at, *status->received);
+    if (!known && status.received && history_.Last() < status.received) {
+      history_.Add(status.at, *status.received);
     }
-    if (status->receiver_status) {
-      identities_[name] = {status->receiver_slot, status->application_name, status->address};
+    if (status.receiver_status) {
+      identities_[server.name] = {status.receiver_slot, status.application_name, status.address};
     }
   }
 }
@@ -226,6 +307,7 @@ const Sender* ReplicationView::Match(const std::string& replica,
 }
 
 std::optional<double> ReplicationView::LagSeconds(const ReplicationReading& reading,
+                                                  const ServerReading* primary,
                                                   const ServerStatus& replica) const {
   if (!replica.in_recovery || !replica.replayed) return std::nullopt;
   const auto lag = history_.LagOf(*replica.replayed, replica.at);
@@ -234,8 +316,9 @@ std::optional<double> ReplicationView::LagSeconds(const ReplicationReading& read
   if (!behind) {
     // It has all that is known: that says nothing while the primary is out of reach or writes
     // another timeline.
-    const bool comparable = reading.primary && (!replica.timeline || !reading.primary->timeline ||
-                                                *replica.timeline == *reading.primary->timeline);
+    const bool comparable = primary != nullptr && primary->status &&
+                            (!replica.timeline || !primary->status->timeline ||
+                             *replica.timeline == *primary->status->timeline);
     return comparable ? std::optional(0.0) : std::nullopt;
   }
   if (!lag->at_least) return lag->seconds;
@@ -246,49 +329,79 @@ std::optional<double> ReplicationView::LagSeconds(const ReplicationReading& read
   return lag->since < reading.started ? std::optional(lag->seconds) : std::nullopt;
 }
 
-Sample ReplicationView::Judge(const ReplicationReading& reading) {
-  Remember(reading);
-  Sample sample;
-  sample.up = reading.primary.has_value();
-  FindErrors(reading, sample.errors);
-  FamilySet families;
-  AddServer(reading.primary_name, reading.primary, families);
-  for (const auto& replica : reading.replicas) AddServer(replica.name, replica.status, families);
+// Of what only the primary's side shows.
+std::optional<double> ReplicationView::LagOfSender(const ReplicationReading& reading,
+                                                   const ServerReading* primary,
+                                                   std::optional<Lsn> replayed) const {
+  if (primary == nullptr || !primary->status) return std::nullopt;
+  ServerStatus as_replica;
+  as_replica.at = primary->status->at;
+  as_replica.in_recovery = true;
+  as_replica.replayed = replayed;
+  return LagSeconds(reading, primary, as_replica);
+}
 
-  const std::optional<Lsn> lsn = reading.primary ? reading.primary->lsn : std::nullopt;
-  const auto visible = VisibleReplicas(reading);
-  if (reading.expected) families.Add(kExpected, {}, *reading.expected);
+void ReplicationView::AddReplicas(const ReplicationReading& reading, const ServerReading* primary,
+                                  FamilySet& families) const {
+  const std::optional<Lsn> lsn = LsnOf(primary);
+  const auto visible = VisibleReplicas(primary);
   if (visible) families.Add(kConnected, {}, static_cast<double>(visible->size()));
-
   std::vector<const Sender*> free = visible.value_or(std::vector<const Sender*>{});
+  for (const ServerReading& server : reading.servers) {
+    if (&server == primary) continue;
+    const auto cascading = VisibleReplicas(&server).value_or(std::vector<const Sender*>{});
+    free.insert(free.end(), cascading.begin(), cascading.end());
+  }
   std::map<std::string, Standing> standings;
-  for (const auto& [name, status] : reading.replicas) {
-    Standing& standing = standings[name];
-    if (const Sender* sender = Match(name, free)) {
+  for (const ServerReading& server : reading.servers) {
+    if (&server == primary || (server.status && !server.status->in_recovery)) continue;
+    Standing& standing = standings[server.name];
+    if (const Sender* sender = Match(server.name, free)) {
       standing = StandingOf(*sender, lsn);
       std::erase(free, sender);
-    } else if (visible && (free.empty() || identities_.contains(name)) && !status) {
+    } else if (visible && (free.empty() || identities_.contains(server.name)) && !server.status) {
       standing.streaming = false;
     }
-    if (!status) continue;
-    AddOwnWord(*status, lsn, standing);
-    standing.lag_seconds = LagSeconds(reading, *status);
-    AddReceiver(name, *status, families);
+    if (!server.status) continue;
+    AddOwnWord(*server.status, lsn, standing);
+    standing.lag_seconds = LagSeconds(reading, primary, *server.status);
+    AddReceiver(server.name, *server.status, families);
   }
   for (const Sender* sender : free) {
     Standing standing = StandingOf(*sender, lsn);
-    ServerStatus as_replica;
-    as_replica.at = reading.primary->at;
-    as_replica.in_recovery = true;
-    as_replica.replayed = sender->replayed;
-    standing.lag_seconds = LagSeconds(reading, as_replica);
+    standing.lag_seconds = LagOfSender(reading, primary, sender->replayed);
     const auto [at, first] = standings.try_emplace(sender->application_name, standing);
     if (!first) at->second.FoldWorst(standing);
   }
   for (const auto& [name, standing] : standings) AddStanding(name, standing, families);
-  for (const ReplicationSlot& slot : reading.slots.value_or(std::vector<ReplicationSlot>{})) {
-    AddSlot(slot, lsn, families);
+}
+
+void ReplicationView::AddSlots(const ReplicationReading& reading, const ServerReading* primary,
+                               FamilySet& families) const {
+  for (const ServerReading& server : reading.servers) {
+    if (!server.slots) continue;
+    for (const ReplicationSlot& slot : *server.slots) {
+      AddSlot(slot, server.name, LsnOf(&server), families);
+      if (&server != primary) continue;
+      const auto lag = LagOfSender(reading, primary, slot.confirmed);
+      if (lag) families.Add(kSlotLagSeconds, {slot.name, server.name}, *lag);
+    }
   }
+}
+
+Sample ReplicationView::Judge(const ReplicationReading& reading) {
+  const ServerReading* primary = FindPrimary(reading);
+  Remember(reading, primary);
+  Sample sample;
+  sample.up = primary != nullptr && primary->status.has_value();
+  FindErrors(reading, primary, sample.errors);
+  FamilySet families;
+  for (const ServerReading& server : reading.servers) {
+    AddServer(server.name, server.status, families);
+  }
+  if (reading.expected) families.Add(kExpected, {}, *reading.expected);
+  AddReplicas(reading, primary, families);
+  AddSlots(reading, primary, families);
   sample.families = std::move(families).Take();
   return sample;
 }

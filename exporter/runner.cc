@@ -107,6 +107,7 @@ void TargetRunner::Sample(std::stop_token stop) {
   for (const BatchSink& sink : sinks_) sink(batch);
   tell_members_(sample.members);
   LookAgain();
+  if (batch->up) AfterSample(context);
 }
 
 void TargetRunner::LookAgain() {
@@ -117,6 +118,16 @@ void TargetRunner::LookAgain() {
     at = quiet_until_;
   }
   sample_at_(at);
+}
+
+void TargetRunner::AfterSample(const SampleContext& context) {
+  try {
+    target_.source->AfterSample(context);
+  } catch (const std::exception& error) {
+    logger_.Warn("work after sampling failed", {{"collector", target_.collector},
+                                                {"target", target_.labels.Get("target")},
+                                                {"error", error.what()}});
+  }
 }
 
 tierwatch::Sample TargetRunner::Collect(const SampleContext& context) {

@@ -90,6 +90,7 @@ class TargetRunner {
   tierwatch::Sample Collect(const SampleContext& context);
   void HungUp();
   void LookAgain();
+  void AfterSample(const SampleContext& context);
   /// True where rules should look at once.
   bool Record(const tierwatch::Sample& sample, TimestampMs now, double seconds);
   void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;

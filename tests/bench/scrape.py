@@ -114,6 +114,12 @@ def measure(name, processes, urls, servers, scrapes, interval):
     return row
 
 
+def print_table(rows):
+    print("| " + " | ".join(rows[0]) + " |\n|" + "-|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(x if isinstance(x, str) else f"{x:.3g}" if x < 1000 else f"{x:.0f}" for x in row.values()) + " |")
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench scrape")
     parser.add_argument("--partitions", type=int, default=1000)
@@ -144,9 +150,7 @@ def main(arguments):
         processes, urls = start()
         rows.append(measure(name, processes, urls, servers, options.scrapes, options.interval))
     print(f"{options.partitions} partitions, {options.scrapes} scrapes, one each {options.interval} s\n")
-    print("| " + " | ".join(rows[0]) + " |\n|" + "-|" * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(x if isinstance(x, str) else f"{x:.3g}" if x < 1000 else f"{x:.0f}" for x in row.values()) + " |")
+    print_table(rows)
     base = rows[0]["CPU ms per scrape"]
     for row in rows[2:]:
         print(f"\n{row['set']}: CPU per scrape 1/{base / row['CPU ms per scrape']:.1f} of the exporters' (default)", end="")

@@ -6,7 +6,8 @@
 #include <map>
 #include <string>
 
-#include "collectors/partitions.h"
+#include "base/yaml.h"
+#include "collectors/partition_families.h"
 #include "collectors/pgbouncer_pools.h"
 #include "collectors/pool.h"
 #include "collectors/postgres_source.h"
@@ -41,51 +42,91 @@ inline std::optional<Rows> RowsIfThere(const std::string& path) {
   return ParseRows(ReadFile(path));
 }
 
-/// overview.rows, bounds.rows, and default.rows: oid|has_rows of the probes that were answered.
+inline PartitionOptions PartitionOptionsCase(const std::string& path) {
+  if (!std::filesystem::exists(path)) return {};
+  Diagnostics diagnostics;
+  const auto node = YamlNode::Parse(ReadFile(path), path, diagnostics);
+  YamlMap entry(node.value(), "entry", diagnostics);
+  PartitionOptions options = ReadPartitionOptions(entry);
+  entry.Finish();
+  EXPECT_TRUE(diagnostics.empty()) << diagnostics.ToString();
+  return options;
+}
+
+/// Of one batch, at the time of the overview.
+inline PartitionSizes PartitionSizesCase(const std::string& folder, const PartitionOptions& options,
+                                         double now) {
+  PartitionSizes sizes(*options.exact_sizes, options.top);
+  sizes.Learn(ParseRows(ReadFile(folder + "/leaves.rows")), SteadyTime{}, now);
+  sizes.Learn(ParseRows(ReadFile(folder + "/sizes.rows")), SteadyTime{}, now);
+  return sizes;
+}
+
+/// entry.yml: the collector's own keys. overview.rows, bounds.rows; default.rows: oid|has_rows of
+/// the probes that were answered; keys.rows: oid|highest; top.rows, partman.rows; leaves.rows and
+/// sizes.rows of exact sizes.
 inline Sample PartitionsCase(const std::string& folder) {
   Sample sample;
   Result<PartitionOverview> overview =
       ReadPartitionOverview(ParseRows(ReadFile(folder + "/overview.rows")));
   if (!overview.ok()) return Sample::Down(overview.error());
+  const PartitionOptions options = PartitionOptionsCase(folder + "/entry.yml");
+  PartitionReading reading;
+  reading.overview = *std::move(overview);
   PartitionMemory memory;
-  const std::vector<Oid> outdated = memory.Outdated(*overview);
+  const std::vector<Oid> outdated = memory.Outdated(reading.overview);
   if (const auto bounds = RowsIfThere(folder + "/bounds.rows")) {
-    memory.Learn(*overview, outdated, *bounds);
+    memory.Learn(reading.overview, outdated, *bounds);
   }
-  std::map<Oid, bool> has_rows;
-  if (const auto probes = RowsIfThere(folder + "/default.rows")) {
-    for (std::size_t i = 0; i < probes->rows.size(); ++i) {
-      const RowReader row(*probes, i);
-      has_rows[static_cast<Oid>(*row.Unsigned("oid"))] = row.Flag("has_rows").value();
+  const auto each = [&](const std::string& file, auto take) {
+    const auto rows = RowsIfThere(folder + "/" + file);
+    for (std::size_t i = 0; rows && i < rows->rows.size(); ++i) {
+      const RowReader row(*rows, i);
+      take(static_cast<Oid>(*row.Unsigned("oid")), row);
     }
+  };
+  each("default.rows", [&](Oid oid, const RowReader& row) {
+    reading.default_has_rows[oid] = row.Flag("has_rows").value();
+  });
+  each("keys.rows", [&](Oid oid, const RowReader& row) {
+    reading.highest_keys[oid] = std::stoll(row.Text("highest"));
+  });
+  if (const auto rows = RowsIfThere(folder + "/top.rows")) {
+    reading.top = ReadTopLeaves(*rows).value();
   }
-  sample.families = PartitionFamilies(*overview, memory, has_rows);
+  if (const auto rows = RowsIfThere(folder + "/partman.rows")) reading.partman = ReadPartman(*rows);
+  std::optional<PartitionSizes> sizes;
+  if (options.exact_sizes) {
+    sizes.emplace(PartitionSizesCase(folder, options, reading.overview.now));
+  }
+  sample.families = PartitionFamilies(reading, options, memory, sizes ? &*sizes : nullptr);
   return sample;
 }
 
-/// 1/, 2/, …: samplings 15 s apart, each with primary.rows, senders.rows, slots.rows, replica.rows,
-/// whichever could be read; the page is the last one's.
+/// 1/, 2/, …: samplings 15 s apart, each with primary.rows, senders.rows, slots.rows, and those of
+/// the replica, whichever could be read; the page is the last one's.
 inline Sample ReplicasCase(const std::string& folder) {
   ReplicationView view;
   Sample sample;
   for (int i = 1; std::filesystem::exists(folder + "/" + std::to_string(i)); ++i) {
-    const std::string step = folder + "/" + std::to_string(i);
+    const std::string step = folder + "/" + std::to_string(i) + "/";
     const SteadyTime at{std::chrono::seconds(15 * i)};
-    ReplicationReading reading;
-    reading.started = at;
-    reading.primary_name = "10.0.0.31:5432";
-    reading.expected = 1;
-    if (const auto rows = RowsIfThere(step + "/primary.rows")) {
-      reading.primary = ReadServerStatus(*rows, at).value();
-    }
-    if (const auto rows = RowsIfThere(step + "/senders.rows")) reading.senders = ReadSenders(*rows);
-    if (const auto rows = RowsIfThere(step + "/slots.rows")) reading.slots = ReadSlots(*rows);
-    ReplicationReading::Replica replica{"10.0.0.32:5432", std::nullopt};
-    if (const auto rows = RowsIfThere(step + "/replica.rows")) {
-      replica.status = ReadServerStatus(*rows, at).value();
-    }
-    reading.replicas.push_back(std::move(replica));
-    sample = view.Judge(reading);
+    const auto read = [&](const std::string& server, const std::string& status,
+                          const std::string& senders, const std::string& slots) {
+      ServerReading reading;
+      reading.name = server;
+      if (const auto rows = RowsIfThere(step + status)) {
+        reading.status = ReadServerStatus(*rows, at).value();
+      }
+      if (const auto rows = RowsIfThere(step + senders)) reading.senders = ReadSenders(*rows);
+      if (const auto rows = RowsIfThere(step + slots)) reading.slots = ReadSlots(*rows);
+      return reading;
+    };
+    sample = view.Judge(
+        {at,
+         {read("10.0.0.31:5432", "primary.rows", "senders.rows", "slots.rows"),
+          read("10.0.0.32:5432", "replica.rows", "replica_senders.rows", "replica_slots.rows")},
+         1});
   }
   return sample;
 }

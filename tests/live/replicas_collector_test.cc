@@ -73,7 +73,7 @@ TEST_F(ReplicasLive, AnIdlePrimaryHasNoLag) {
   EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_up", {replica_->name()}), 1);
   EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_timeline", {primary_->name()}), 1);
   EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_timeline", {replica_->name()}), 1);
-  EXPECT_EQ(ValueOf(sample, "tierwatch_replication_slot_active", {"rep1"}), 1);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_replication_slot_active", {"rep1", primary_->name()}), 1);
 }
 
 TEST_F(ReplicasLive, PausedReplayLagsByTheTimeSinceTheFirstUnreplayedWrite) {

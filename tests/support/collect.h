@@ -37,6 +37,11 @@ inline Sample CollectOnce(const Target& target, const Clock& clock,
   return target.collector->Collect({clock, clock.Steady() + timeout, {}});
 }
 
+/// What the runner does once a sample is published.
+inline void AfterSample(const Target& target, const Clock& clock, Millis timeout = Millis{5'000}) {
+  target.collector->AfterSample({clock, clock.Steady() + timeout, {}});
+}
+
 /// The value of the metric that has this name and, among its labels' values, all of `labels`;
 /// nothing where there is no such metric.
 inline std::optional<double> ValueOf(const Sample& sample, const std::string& name,

@@ -1,0 +1,105 @@
+"""What many partitions cost: tierwatch beside postgres_exporter that shows every table, on the same server.
+
+usage: ./dev bench partitions [--partitions 10000] [--scrapes 10] [--interval 10]
+
+One PostgreSQL with one range-partitioned table; nothing else runs on it. Each program is scraped alone, once each interval,
+and tierwatch samples as often as it is scraped, its ten largest partitions by name. postgres_exporter has the tables of its
+own shipped example: pg_stat_user_tables and pg_statio_user_tables. "server" is what PostgreSQL used. Then four scrapers
+read tierwatch's /metrics, 20 times a second each, while it samples each second.
+"""
+import argparse
+import os
+import threading
+import time
+
+from scrape import ROOT, build_table, measure, print_table
+from servers import Folder, Postgres, Process, Scraper, free_port, run, wait_for
+
+COUNTERS = """seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd n_live_tup n_dead_tup
+  n_mod_since_analyze vacuum_count autovacuum_count analyze_count autoanalyze_count""".split()
+TIMES = "last_vacuum last_autovacuum last_analyze last_autoanalyze".split()
+BLOCKS = """heap_blks_read heap_blks_hit idx_blks_read idx_blks_hit toast_blks_read toast_blks_hit tidx_blks_read
+  tidx_blks_hit""".split()
+
+
+def custom_query(view, columns, metrics):
+    labels = ["datname", "schemaname", "relname"]
+    return (f'{view}:\n  query: "SELECT current_database() datname, schemaname, relname, {", ".join(columns)} FROM {view}"\n'
+            "  metrics:\n" + "".join(f"    - {x}: {{usage: LABEL, description: x}}\n" for x in labels)
+            + "".join(f"    - {x}: {{usage: GAUGE, description: x}}\n" for x in metrics))
+
+
+TABLES = (custom_query("pg_stat_user_tables", COUNTERS + [f"COALESCE({x}, '1970-01-01Z') AS {x}" for x in TIMES],
+                       COUNTERS + TIMES)
+          + custom_query("pg_statio_user_tables", BLOCKS, BLOCKS))
+
+
+def start_exporter(folder, server):
+    port = free_port()
+    tables = folder.file("tables.yaml", TABLES)
+    process = Process("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}",
+                                            "--extend.query-path=" + tables], folder,
+                      {"DATA_SOURCE_NAME": server.url() + "?sslmode=disable"})
+    url = f"http://127.0.0.1:{port}/metrics"
+    wait_for(url, process, 120)
+    return [process], [url]
+
+
+def start_tierwatch(folder, name, server, interval):
+    port = free_port()
+    config = folder.file(name + ".yml", f"""
+global: {{sample_interval: {int(interval * 1000)}ms, sample_timeout: {min(int(interval * 1000), 10000)}ms}}
+storage: {{path: ":memory:"}}
+collectors: {{partitions: [{{service: db, targets: ["{server.url()}"], top_partitions: 10}}]}}
+web: {{listen_address: "127.0.0.1:{port}"}}
+""")
+    program = os.path.join(folder.path, "tierwatch")
+    if not os.path.exists(program):
+        run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
+    process = Process(name, [program, "run", "--config", config], folder)
+    url = f"http://127.0.0.1:{port}/metrics"
+    wait_for(url, process)
+    return [process], [url]
+
+
+def scrape_latency(url, scrapers=4, scrapes=400, interval=0.05):
+    """p50 and p99 of /metrics in ms, of `scrapers` that read it side by side."""
+    latencies = []
+
+    def scrape():
+        scraper = Scraper(url)
+        for _ in range(scrapes):
+            latencies.append(scraper.scrape()[0])
+            time.sleep(interval)
+
+    threads = [threading.Thread(target=scrape) for _ in range(scrapers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    latencies.sort()
+    return latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="./dev bench partitions")
+    parser.add_argument("--partitions", type=int, default=10000)
+    parser.add_argument("--scrapes", type=int, default=10)
+    parser.add_argument("--interval", type=float, default=10)
+    options = parser.parse_args(arguments)
+    folder = Folder()
+    server = Postgres("primary", folder)
+    build_table(server, options.partitions)
+    rows = []
+    for name, start in [("postgres_exporter, with tables", lambda: start_exporter(folder, server)),
+                        ("tierwatch", lambda: start_tierwatch(folder, "tierwatch", server, options.interval))]:
+        processes, urls = start()
+        rows.append(measure(name, processes, urls, [server], options.scrapes, options.interval))
+    print(f"{options.partitions} partitions, {options.scrapes} scrapes, one each {options.interval:g} s\n")
+    print_table(rows)
+    peer, own = rows
+    for column in ("CPU ms per scrape", "servers' CPU ms per scrape", "series"):
+        print(f"\n{column}: 1/{peer[column] / own[column]:.0f} of postgres_exporter's", end="")
+    _, urls = start_tierwatch(folder, "tierwatch-busy", server, 1)
+    p50, p99 = scrape_latency(urls[0])
+    print(f"\n/metrics under 4 scrapers while sampling each second: p50 {p50:.2f} ms, p99 {p99:.2f} ms")

@@ -155,5 +155,61 @@ TEST_F(ReplicasLive, AFrozenReplicaLeavesTimeForTheRest) {
   EXPECT_EQ(ValueOf(sample, "tierwatch_replica_streaming", {replica_->name()}), 1);
 }
 
+// Servers of its own: a promotion can't be taken back. Logical slots need wal_level=logical, which
+// the test's servers don't have, so the slot here is a physical one.
+TEST(ReplicasFailoverLive, RolesFollowTheServers) {
+  if (!HasPostgres()) GTEST_SKIP() << "PostgreSQL's server is not installed";
+  const SystemClock clock;
+  TestPostgres first;
+  first.Sql("CREATE TABLE t (n int)");
+  TestPostgres second(first, "second");
+  const Target target = MakeTarget(
+      &ReadReplicas, "primary: \"" + first.url() + "\"\nreplicas: [\"" + second.url() + "\"]\n");
+  Sample sample = CollectOnce(target, clock);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(ValueOf(sample, "tierwatch_replica_streaming", {second.name()}), 1);
+  EXPECT_EQ(
+      ValueOf(sample, "tierwatch_replication_slot_info", {"second", first.name(), "physical"}), 1);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_replica_conflicts_total", {second.name(), "snapshot"}), 0);
+
+  first.Stop();
+  second.Sql("SELECT pg_promote()");
+  sample = CollectOnce(target, clock);
+  EXPECT_TRUE(sample.up);  // the primary was read: it is the second server now
+  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_in_recovery", {second.name()}), 0);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_timeline", {second.name()}), 2);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_replicas_connected"), 0);
+  EXPECT_FALSE(ValueOf(sample, "tierwatch_replica_lag_seconds", {second.name()}));
+
+  // The old one comes back as it was: both take writes.
+  first.Start();
+  EXPECT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock);
+    return ErrorsOf(sample).find("two servers take writes") != std::string::npos;
+  })) << ErrorsOf(sample);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_postgres_timeline", {first.name()}), 1);
+}
+
+TEST(ReplicasCascadeLive, AReplicaOfAReplicaIsSeenThroughIt) {
+  if (!HasPostgres()) GTEST_SKIP() << "PostgreSQL's server is not installed";
+  const SystemClock clock;
+  TestPostgres first;
+  first.Sql("CREATE TABLE t (n int)");
+  TestPostgres second(first, "second");
+  TestPostgres third(second, "third", false);
+  const Target target =
+      MakeTarget(&ReadReplicas, "primary: \"" + first.url() + "\"\nreplicas: [\"" + second.url() +
+                                    "\", \"" + third.url() + "\"]\n");
+  Sample sample;
+  EXPECT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock);
+    return ValueOf(sample, "tierwatch_replica_streaming", {third.name()}) == 1 &&
+           ValueOf(sample, "tierwatch_replica_lag_seconds", {third.name()}) == 0;
+  })) << ErrorsOf(sample);
+  EXPECT_EQ(ValueOf(sample, "tierwatch_replicas_connected"), 1);  // to the primary itself
+  EXPECT_FALSE(ValueOf(sample, "tierwatch_replica_streaming", {"third"})) << "shown twice";
+}
+
 }  // namespace
 }  // namespace tierwatch

@@ -9,6 +9,7 @@ ProcessSignals::ProcessSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
   pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over its limit is an error of that file
 }
 
 int ProcessSignals::Wait() const {

@@ -8,8 +8,8 @@
 
 namespace tierwatch {
 
-/// SIGTERM, SIGINT and SIGHUP, taken by whoever waits; SIGPIPE is ignored. Made before any thread
-/// is, so that all of them leave these signals alone.
+/// SIGTERM, SIGINT and SIGHUP, taken by whoever waits; SIGPIPE and SIGXFSZ are ignored. Made before
+/// any thread is, so that all of them leave these signals alone.
 class ProcessSignals {
  public:
   ProcessSignals();

@@ -88,6 +88,7 @@ struct Delivery::Queue {
   prometheus::Histogram& duration;
   prometheus::Gauge& pending;                   // shared by the receiver's integrations
   SteadyTime paused_until = SteadyTime::min();  // by Retry-After
+  std::optional<SteadyTime> failing_since;      // nothing was taken since
   std::optional<DeliveryResult> last;
 };
 
@@ -328,12 +329,17 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
                   std::min(now + Backoff(options_, entry.attempts, random_), entry.expires),
                   sent.may_have_arrived);
     queue.retries.Increment();
+    if (!queue.failing_since) queue.failing_since = now;
   } else {
+    // It is back. One entry that fails while others get through is no reason to hurry it.
+    if (queue.failing_since && now - *queue.failing_since >= options_.absence)
+      outbox_.Hasten(queue.name, now);
+    queue.failing_since.reset();
     outbox_.Remove(entry.id);
     const bool refused = result.outcome != Outcome::kDelivered;
     if (fell_back_.erase(entry.id) == 0 && refused &&
         entry.notification->fallback_after.count() > 0)
-      news_.overdue.emplace_back(entry.queue, entry.group_key);
+      news_.refused.emplace_back(entry.queue, entry.group_key);
     news_.ended.emplace_back(entry.id, result);
     KeepState(entry, sent);
     tell_news_();

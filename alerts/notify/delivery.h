@@ -33,6 +33,7 @@ struct DeliveryOptions {
   Millis first_backoff{500};  // doubles with every attempt, half of it random
   Millis longest_backoff{60'000};
   Millis longest_retry_after{3'600'000};
+  Millis absence{5'000};      // without a success; at the next one all that waits is tried at once
   int threads_per_queue = 2;  // requests to one integration at a time
   std::size_t recent = 200;   // results that are kept to be shown
 };
@@ -52,6 +53,7 @@ struct QueueStatus {
 struct DeliveryNews {
   std::vector<std::pair<std::uint64_t, DeliveryResult>> ended;        // no longer owed
   std::vector<std::pair<std::string, std::string>> overdue;           // queue and group: fall back
+  std::vector<std::pair<std::string, std::string>> refused;           // the same
   std::map<std::pair<std::string, std::string>, std::string> states;  // by queue and group
   std::vector<std::string> crowded;  // queues that may send one more and have more than that
 };

@@ -20,6 +20,11 @@ bool LabelsBefore(const Labels& a, const Labels& b) {
   return y->name < x->name;
 }
 
+// Whether an integration of the route's receiver has the queue.
+bool IsOf(std::string_view queue, const Route& route) {
+  return queue.starts_with(route.receiver + "/");
+}
+
 // How long it is remembered that a group has ended: longer than rules hand over what is resolved.
 constexpr Millis kRememberEnd = std::chrono::hours(1);
 constexpr Millis kForgetEvery = std::chrono::minutes(1);
@@ -232,15 +237,28 @@ void Dispatcher::EndOverdue(Group& group) {
 void Dispatcher::FallBack(const std::string& queue, const std::string& group_key) {
   for (auto& [key, group] : groups_) {
     if (group.key != group_key || group.fell_back || group.route->fallback.empty()) continue;
-    if (!queue.starts_with(group.route->receiver + "/")) continue;
+    if (!IsOf(queue, *group.route)) continue;
     group.fell_back = true;
     group.next = std::min(group.next, parts_.clock.Steady());
     Keep(group);
   }
 }
 
+void Dispatcher::SetAway(const std::string& queue, bool away) {
+  if (away) {
+    away_.insert(queue);
+  } else {
+    away_.erase(queue);
+  }
+}
+
+bool Dispatcher::IsAway(const Route& route) const {
+  return std::ranges::any_of(away_, [&](const std::string& queue) { return IsOf(queue, route); });
+}
+
 void Dispatcher::Flush(Group& group) {
   EndOverdue(group);
+  if (!group.route->fallback.empty() && IsAway(*group.route)) group.fell_back = true;
   std::vector<const Alert*> alerts;
   for (const auto& [labels, member] : group.members) alerts.push_back(&member.alert);
   std::stable_sort(alerts.begin(), alerts.end(), [](const Alert* a, const Alert* b) {

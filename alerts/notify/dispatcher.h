@@ -70,6 +70,8 @@ class Dispatcher {
   /// `queue` can't be told about the group: its route's fallback is told too, at once and for as
   /// long as the group lives.
   void FallBack(const std::string& queue, const std::string& group_key);
+  /// As long as a queue is away, the fallbacks of its routes are told at the same time.
+  void SetAway(const std::string& queue, bool away);
 
   std::size_t group_count() const { return groups_.size(); }
   /// One in two groups counts twice.
@@ -102,6 +104,7 @@ class Dispatcher {
 
   Group& GroupOf(const Route& route, const Alert& alert);
   void Insert(const Route& route, const Alert& alert, bool confirmed);
+  bool IsAway(const Route& route) const;
   void Flush(Group& group);
   void EndOverdue(Group& group);
   void TellReceiver(const Group& group, const std::vector<const Alert*>& alerts,
@@ -121,6 +124,7 @@ class Dispatcher {
   std::map<std::string, const Receiver*> receivers_;
   std::map<GroupKey, Group> groups_;
   std::map<std::pair<std::string, std::string>, Told> told_;  // by integration and group key
+  std::set<std::string> away_;                                // queues
   SteadyTime resolve_forgotten_at_ = SteadyTime::max();
   SteadyTime forget_told_at_;
 };

@@ -141,10 +141,14 @@ void Notifier::Run(const std::stop_token& stop) {
 void Notifier::Turn(const std::vector<Alert>& alerts) {
   DeliveryNews news = delivery_.TakeNews();
   Settle(news);
-  for (const auto& [queue, group_key] : news.overdue) dispatcher_.FallBack(queue, group_key);
+  for (const auto& [queue, group_key] : news.refused) dispatcher_.FallBack(queue, group_key);
+  for (const auto& [queue, group_key] : news.overdue) {
+    dispatcher_.SetAway(queue, true);
+    dispatcher_.FallBack(queue, group_key);
+  }
   forwarder_.Put(alerts);
   dispatcher_.Put(alerts);
-  if (!alerts.empty() || !news.overdue.empty() || due_ <= clock_.Steady())
+  if (!alerts.empty() || !news.overdue.empty() || !news.refused.empty() || due_ <= clock_.Steady())
     due_ = dispatcher_.RunDue();
   std::vector<OutboxEntry> owed;
   std::set<std::string> stale;
@@ -166,7 +170,10 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
 }
 
 void Notifier::Settle(DeliveryNews& news) {
-  for (auto& [id, result] : news.ended) ledger_.Settle(id, std::move(result));
+  for (auto& [id, result] : news.ended) {
+    if (result.outcome == Outcome::kDelivered) dispatcher_.SetAway(result.queue, false);
+    ledger_.Settle(id, std::move(result));
+  }
   for (auto& [key, state] : news.states) ledger_.PutState(key.first, key.second, std::move(state));
 }
 
@@ -228,8 +235,28 @@ void Notifier::Commit() {
   } else if (!persisting_) {
     logger_.Info("the state database is written to again");
   }
+  if (persisting_ != done.ok()) PageFault(done);
   persisting_ = done.ok();
   persisting_gauge_.Set(persisting_ ? 1 : 0);
+}
+
+// What is owed would die with this process: somebody must know, and not by a rule alone, which may
+// not be there.
+void Notifier::PageFault(const Result<void>& commit) {
+  if (commit.ok()) {
+    fault_.state = AlertState::kResolved;
+    fault_.resolved_at = clock_.Now();
+  } else {
+    fault_ = Alert();
+    fault_.labels = {{"alertname", "TierwatchStateNotWritten"}, {"severity", "critical"}};
+    fault_.annotations = {{"summary",
+                           "tierwatch can't write its state database: what it owes and knows of "
+                           "alerts is in memory alone"},
+                          {"error", commit.error().message}};
+    fault_.state = AlertState::kFiring;
+    fault_.fired_at = fault_.active_at = clock_.Now();
+  }
+  Put({fault_});
 }
 
 void Notifier::Prune() {

@@ -35,7 +35,8 @@ struct NotifierOptions {
 
 /// Thread-safe. Takes alerts in, groups them and delivers their notifications, on threads of its
 /// own. What is decided is in the database before it is sent: a process that is killed at any
-/// moment leaves to the next one what it owes. Without a working database it goes on from memory.
+/// moment leaves to the next one what it owes. Without a working database it goes on from memory,
+/// and says so by an alert of its own, TierwatchStateNotWritten.
 class Notifier {
  public:
   /// `external_url` is where people find tierwatch. Clock, logger and registry must outlive it.
@@ -81,6 +82,7 @@ class Notifier {
   void EndMerged(const std::vector<OutboxEntry>& merged);
   std::vector<OutboxEntry> Fold(const std::string& queue, bool all);
   void Commit();
+  void PageFault(const Result<void>& commit);
   void Prune();
   Millis UntilNext() const;
 
@@ -109,6 +111,7 @@ class Notifier {
   SteadyTime retry_database_at_;
   SteadyTime prune_at_;
   std::atomic<bool> persisting_ = true;
+  Alert fault_;                     // of the database, while it lasts
   mutable std::mutex shown_mutex_;  // guards what is shown of the groups
   std::vector<Dispatcher::Shown> shown_;
   std::jthread thread_;

@@ -1,6 +1,7 @@
 #include "alerts/notify/outbox.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tierwatch {
 
@@ -52,6 +53,16 @@ void Outbox::Retry(std::uint64_t id, SteadyTime due, bool uncertain) {
   entry.due = due;
   taken_.erase(id);
   queues_.find(entry.queue)->second.heads.insert({due, id});
+}
+
+void Outbox::Hasten(std::string_view queue_name, SteadyTime now) {
+  const auto at = queues_.find(queue_name);
+  if (at == queues_.end()) return;
+  for (const auto& [due, id] : std::exchange(at->second.heads, {})) {
+    SteadyTime& entry_due = entries_.at(id).due;
+    entry_due = std::min(entry_due, now);
+    at->second.heads.insert({entry_due, id});
+  }
 }
 
 void Outbox::Remove(std::uint64_t id) {

@@ -52,6 +52,8 @@ class Outbox {
   SteadyTime NextDue(std::string_view queue) const;
   /// Gives a taken entry back, with one attempt more, to be taken again from `due` on.
   void Retry(std::uint64_t id, SteadyTime due, bool uncertain = false);
+  /// Whatever waits to be tried again is due now.
+  void Hasten(std::string_view queue, SteadyTime now);
   /// A taken entry is no longer owed.
   void Remove(std::uint64_t id);
   /// How many are owed, the taken ones included.

@@ -18,6 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto root = tierwatch::YamlNode::Parse(text, "fuzz.yml", diagnostics)) {
     const tierwatch::NotifyConfig config = tierwatch::ReadNotifyConfig(*root, diagnostics);
     if (config.route) (void)config.route->Match(labels);
+    for (const auto& [name, intervals] : config.time_intervals) {
+      for (const tierwatch::TimeInterval& interval : intervals) {
+        for (const tierwatch::TimestampMs time : {-1LL, 1'709'164'800'000LL, 253'402'300'799'999LL})
+          (void)interval.Holds(time);
+      }
+    }
   }
   (void)diagnostics.ToString();
   return 0;

@@ -69,10 +69,13 @@ std::optional<SinkRequest> ReadRequest(int fd, std::string& buffer) {
 
 }  // namespace
 
-HttpSink::HttpSink() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+HttpSink::HttpSink(int port) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const int on = 1;
+  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
   socklen_t size = sizeof address;
   EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
   EXPECT_EQ(::listen(listener_, 64), 0);
@@ -130,11 +133,16 @@ void HttpSink::Listen() {
 
 SinkReply HttpSink::Next(const SinkRequest& request) {
   const std::lock_guard lock(mutex_);
+  SinkReply reply;
+  if (const auto at = always_.find(request.path); at != always_.end()) {
+    reply = at->second;
+  } else if (!script_.empty()) {
+    reply = std::move(script_.front());
+    script_.pop_front();
+  }
   requests_.push_back(request);
-  if (const auto at = always_.find(request.path); at != always_.end()) return at->second;
-  if (script_.empty()) return {};
-  SinkReply reply = std::move(script_.front());
-  script_.pop_front();
+  const bool answers = !reply.hang && !reply.close && reply.raw.empty();
+  requests_.back().answer = answers ? reply.status : 0;
   return reply;
 }
 

@@ -29,13 +29,15 @@ struct SinkRequest {
   std::string path;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
+  int answer = 0;  // the status; 0 for none, or something else than an answer
 };
 
 /// Listens on a free loopback port until it is destroyed; one thread for each connection.
 /// Thread-safe.
 class HttpSink {
  public:
-  HttpSink();
+  /// 0: a port that is free.
+  explicit HttpSink(int port = 0);
   ~HttpSink();
   HttpSink(const HttpSink&) = delete;
   HttpSink& operator=(const HttpSink&) = delete;

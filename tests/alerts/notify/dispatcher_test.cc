@@ -41,6 +41,7 @@ class Scene {
   void FallBack(const std::string& queue, const std::string& group_key) {
     dispatcher_->FallBack(queue, group_key);
   }
+  void SetAway(const std::string& queue, bool away) { dispatcher_->SetAway(queue, away); }
   void Silence(Labels labels) { silenced_ = std::move(labels); }
 
   void Fire(Labels labels) { Put(std::move(labels), AlertState::kFiring); }
@@ -320,6 +321,24 @@ receivers: [{name: r, webhook_configs: [{url: "http://h"}]}, {name: f, webhook_c
                                                    "f/webhook[0] all alerts resolved: A-"));
   scene.Fire(kA);
   EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] first notification: A"));
+}
+
+TEST(DispatcherTest, WhileAReceiverIsAwayItsFallbackIsToldWithIt) {
+  Scene scene(R"(
+route: {receiver: r, group_by: [service], group_wait: 0s, group_interval: 1m, fallback: f}
+receivers: [{name: r, webhook_configs: [{url: "http://h"}]}, {name: f, webhook_configs: [{url: "http://h"}]}]
+)");
+  scene.SetAway("r/webhook[0]", true);
+  scene.Fire(kA);
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] first notification: A",
+                                       "f/webhook[0] first notification: A"));
+  scene.SetAway("r/webhook[0]", false);
+  scene.Fire(kC);
+  EXPECT_THAT(scene.Now(), ElementsAre("r/webhook[0] first notification: C"));
+  scene.Resolve(kA);
+  EXPECT_THAT(scene.After(minutes(1)), ElementsAre("r/webhook[0] all alerts resolved: A-",
+                                                   "f/webhook[0] all alerts resolved: A-"))
+      << "who was told of the beginning is told of the end";
 }
 
 TEST(DispatcherTest, PendingOnesAreNobodysBusiness) {

@@ -251,12 +251,18 @@ TEST(NotifierTest, WithoutADatabaseItGoesOnAndWritesLater) {
   options.database_retry = Millis{20};
   Pager pager(Webhook(sink.Url()), options);
   pager.Put("A");
-  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered));
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 2));
   EXPECT_FALSE(pager.notifier().persisting());
   EXPECT_THAT(pager.Metrics(), HasSubstr("tierwatch_notify_persisting 0"));
   std::filesystem::create_directory(dir.path() + "/later");
-  ASSERT_TRUE(WaitUntil([&] { return pager.notifier().persisting(); }));
-  EXPECT_EQ((*pager.notifier().History(5))[0].summary, "1 firing, 0 resolved: A");
+  ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 3));
+  EXPECT_TRUE(pager.notifier().persisting());
+  std::vector<std::string> told;
+  const std::vector<NotificationRecord> history = *pager.notifier().History(5);
+  for (const NotificationRecord& one : history) told.push_back(one.summary);
+  EXPECT_THAT(told, ElementsAre("0 firing, 1 resolved: TierwatchStateNotWritten",
+                                "1 firing, 0 resolved: TierwatchStateNotWritten",
+                                "1 firing, 0 resolved: A"));
 }
 
 TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {

@@ -65,6 +65,17 @@ TEST(OutboxTest, TheOneThatIsDueForLongestGoesFirst) {
   EXPECT_EQ(outbox.NextDue("q"), SteadyTime::max());
 }
 
+TEST(OutboxTest, WhatWaitsToBeTriedAgainCanBeHastened) {
+  Outbox outbox;
+  Add(outbox, "q", "a", "a", 1);
+  Add(outbox, "q", "b", "b", 2);
+  outbox.Retry(outbox.Take("q", At(2))->id, At(100));
+  outbox.Hasten("q", At(5));
+  outbox.Hasten("nobody", At(5));
+  EXPECT_EQ(TakeBody(outbox, 5), "b") << "it has been due for longest";
+  EXPECT_EQ(TakeBody(outbox, 5), "a");
+}
+
 TEST(OutboxTest, QueuesKnowNothingOfEachOther) {
   Outbox outbox;
   EXPECT_FALSE(outbox.Take("q", At(9)));

@@ -83,7 +83,10 @@ void ExpectOrder(const AllHeard& heard) {
 TEST(LossLiveTest, KillsAtAnyMomentLoseAndDoubleNothing) {
   const int kills = FromEnvironment("TIERWATCH_KILLS", 4);
   HttpSink sink;
-  sink.Script(std::vector<SinkReply>(150, SinkReply{.status = 503}));
+  std::vector<SinkReply> replies(150, SinkReply{.status = 503});
+  // Slow enough that there is something left to tell at the last kill.
+  replies.insert(replies.end(), static_cast<std::size_t>(10 * kills), {.delay = Millis{50}});
+  sink.Script(std::move(replies));
   const std::int64_t end = SystemClock().Now() / 1000 + 40 + 3 * kills;
   Program program(
       "groups:\n" + Rules(kAlerts, "A", fmt::format("vector(time() < bool {}) == 1", end)),

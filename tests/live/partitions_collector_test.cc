@@ -308,10 +308,10 @@ TEST_F(PartitionsLive, WhatPgPartmanSaysIsReadWhereItCanBe) {
     GTEST_SKIP() << "pg_partman is not installed";
   }
   postgres_->Sql(
-      "CREATE SCHEMA \"Part man\"; CREATE EXTENSION pg_partman SCHEMA \"Part man\";"
+      "CREATE SCHEMA upkeep; CREATE EXTENSION pg_partman SCHEMA upkeep;"
       "CREATE TABLE kept (day date NOT NULL) PARTITION BY RANGE (day)");
   postgres_->Sql(
-      "SELECT \"Part man\".create_parent('public.kept', 'day', 'native', 'daily', "
+      "SELECT upkeep.create_parent('public.kept', 'day', 'native', 'daily', "
       "p_premake := 6)");
   const Sample sample = CollectOnce(Make("tw", "tables: [\"public.kept\"]"), clock_);
   EXPECT_EQ(ErrorsOf(sample), "");

@@ -59,7 +59,7 @@ TestPostgres::TestPostgres() : port_(FreePort()) {
                             "--no-instructions", "-E", "UTF8", "--locale=C"}));
   Configure(fmt::format(
       "listen_addresses='127.0.0.1'\nunix_socket_directories='{}'\nfsync=off\n"
-      "synchronous_commit=off\nfull_page_writes=off\nshared_buffers=32MB\nwal_level=replica\n"
+      "synchronous_commit=off\nshared_buffers=32MB\nwal_level=replica\n"
       "max_wal_senders=6\nmax_replication_slots=6\nhot_standby=on\nautovacuum=off\nport={}\n"
       "shared_preload_libraries=pg_stat_statements\n",
       dir_.path(), port_));
@@ -88,6 +88,9 @@ TestPostgres::TestPostgres(const TestPostgres& primary, const std::string& appli
   if (slot) arguments.insert(arguments.end(), {"-C", "-S", application_name});
   MustRun(AsUser("pg_basebackup", arguments));
   Configure(fmt::format("port={}\nunix_socket_directories='{}'\n", port_, dir_.path()));
+  // A copy of a standby would stream from that standby's slot.
+  if (!slot)
+    std::ofstream(data() + "/postgresql.auto.conf", std::ios::app) << "primary_slot_name=''\n";
   Start();
 }
 

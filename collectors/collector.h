@@ -37,6 +37,8 @@ struct Members {
   std::vector<std::string> addresses;  // for CollectorEntry::make_member
   /// The source itself under the address by which the others know it; "" where it is no member.
   std::string self;
+
+  bool operator==(const Members&) const = default;
 };
 
 /// What one sampling gave. What is unknown is absent: never zero, never an old value.

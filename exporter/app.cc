@@ -1,11 +1,9 @@
 #include "exporter/app.h"
 
-#include <fmt/format.h>
 #include <prometheus/registry.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <filesystem>
 #include <iterator>
@@ -15,6 +13,7 @@
 
 #include "exporter/chart/link.h"
 #include "exporter/chart/pages.h"
+#include "exporter/discovery.h"
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
 #include "exporter/overview.h"
@@ -33,14 +32,6 @@ namespace {
 constexpr Millis kSelfInterval{15'000};
 constexpr Millis kShortestTrend{60'000}, kLongestTrend{15 * 60'000};
 constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on top of their timeout
-
-// As Prometheus has it: this machine's name and the port. "" where the port isn't known yet.
-std::string DefaultUrl(std::string_view listen_address) {
-  std::array<char, 256> host{};
-  const std::string_view port = listen_address.substr(listen_address.rfind(':') + 1);
-  if (port == "0" || ::gethostname(host.data(), host.size() - 1) != 0) return "";
-  return fmt::format("http://{}:{}", host.data(), port);
-}
 
 // Has every notification link to charts.
 std::shared_ptr<const ChartLinks> LinkCharts(Config& config) {
@@ -64,6 +55,7 @@ struct App::Parts {
 
   void AddTargets();
   void AddSelf();
+  void Discover();
   std::vector<Endpoint> Endpoints();
   WebSource MakeWebSource();
   OverviewSource MakeOverviewSource() const;
@@ -83,22 +75,23 @@ struct App::Parts {
   std::optional<HeartbeatConfig> heartbeat_config =
       std::exchange(config.alerting.heartbeat, std::nullopt);
   ConnectionWatch connections;
-  // At worst a thread for each target: however many hang, they hold up no other.
-  Scheduler scheduler{1024};
-  TargetSet targets{{clock, sinks, logger, connections, scheduler,
-                     [this](const std::string& collector, const Labels& labels) {
-                       exposition.Remove(collector, labels);
-                       judge.Forget(collector, labels);
-                     }}};
-  std::atomic<bool> sampling = false;  // targets are complete
+  std::atomic<bool> sampling = false;  // all that is listed is watched
   Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
   Reloader reloader{config,
-                    [this](std::vector<RuleGroup> rules) { judge.ReplaceRules(std::move(rules)); },
+                    [this](Config fresh) {
+                      targets->Watch(Origin::kListed, std::move(fresh.targets));
+                      discovery->Replace(std::move(fresh.discovered));
+                      judge.ReplaceRules(std::move(fresh.rules));
+                    },
                     clock, logger, *registry};
   std::atomic<TimestampMs> last_batch = clock.Now();
   std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
                                [this](const BatchPtr& batch) { judge.Append(batch); }};
+  // At worst a thread for each target: however many hang, they hold up no other.
+  Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
+  std::optional<TargetSet> targets;
+  std::optional<Discovery> discovery;
   std::stop_source stopping;                  // ends what is asked of us
   std::unique_ptr<RemoteWrite> remote_write;  // null where it is off
   std::unique_ptr<HttpServer> server;
@@ -109,20 +102,46 @@ App::Parts::~Parts() {
   stopping.request_stop();
   heartbeat.reset();
   server.reset();
+  discovery.reset();
   scheduler.Stop();
+  targets.reset();  // their connections ask the scheduler
 }
 
 void App::Parts::AddTargets() {
-  for (WatchedTarget& target : config.targets) {
+  for (const WatchedTarget& target : config.targets)
     longest_timeout = std::max(longest_timeout, target.timeout);
-    targets.Add(std::move(target));
-  }
-  config.targets.clear();
+  targets.emplace(
+      TargetSetParts{.clock = clock,
+                     .logger = logger,
+                     .scheduler = scheduler,
+                     .connections = connections,
+                     .sinks = sinks,
+                     .forget =
+                         [this](const WatchedTarget& target) {
+                           exposition.Remove(target.collector, target.labels);
+                           judge.Forget(target.collector, target.labels);
+                         },
+                     .members =
+                         [this](const WatchedTarget& by, const std::optional<Members>& members) {
+                           if (discovery) discovery->Take(by, members);
+                         }});
+  targets->Watch(Origin::kListed, std::exchange(config.targets, {}));
+}
+
+// Begins once all else is there: it finds targets at once.
+void App::Parts::Discover() {
+  discovery.emplace(
+      std::exchange(config.discovered, {}),
+      [](const DnsQuestion& question) { return AskDns(question); },
+      [this](std::vector<WatchedTarget> found) {
+        targets->Watch(Origin::kDiscovered, std::move(found));
+      },
+      clock, logger, *registry);
 }
 
 void App::Parts::AddSelf() {
   registries.push_back(std::make_shared<SelfSource>([this] {
-    return SelfNumbers{targets.size(), scheduler.threads(), exposition.Current()->dropped(),
+    return SelfNumbers{targets->size(), scheduler.threads(), exposition.Current()->dropped(),
                        judge.store().Stats()};
   }));
   scheduler.Add({Rhythm(kSelfInterval, 0), [this](const std::stop_token&) {
@@ -133,8 +152,7 @@ void App::Parts::AddSelf() {
 
 bool App::Parts::Ready() const {
   if (clock.Steady() - started > longest_timeout + kReadyMargin) return true;
-  const std::vector<TargetStatus> all = targets.Status();
-  return std::ranges::all_of(all, [](const TargetStatus& status) { return status.sampled; });
+  return targets->AllSampled();
 }
 
 // Our own registries are sampled by the same scheduler: their batch comes where nothing else does.
@@ -168,7 +186,7 @@ WebSource App::Parts::MakeWebSource() {
            .store = judge.store(),
            .clock = clock,
            .groups = [this] { return judge.Groups(); },
-           .targets = [this] { return targets.Status(); },
+           .targets = [this] { return targets->statuses(); },
            .reloads = [this] { return reloader.status(); },
            .setup = {.started = started_at,
                      .listen_address = config.web.listen_address,
@@ -186,8 +204,9 @@ OverviewSource App::Parts::MakeOverviewSource() const {
   source.trend = std::clamp(age, kShortestTrend, kLongestTrend);
   source.now = clock.Now();
   source.alerts = judge.Alerts();
-  source.targets = targets.size();
-  for (TargetStatus& status : targets.Status()) {
+  std::vector<TargetStatus> statuses = targets->statuses();
+  source.targets = statuses.size();
+  for (TargetStatus& status : statuses) {
     if (!status.sampled || status.up) continue;
     const Error error = status.errors.empty() ? Error{} : status.errors.front();
     source.down.push_back({std::move(status.collector), std::move(status.labels),
@@ -221,7 +240,6 @@ Result<void> PrepareStorage(const std::string& path) {
 Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logger& logger) {
   if (const Result<void> storage = PrepareStorage(config.storage_path); !storage.ok())
     return storage.error();
-  if (config.external_url.empty()) config.external_url = DefaultUrl(config.web.listen_address);
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();
@@ -230,6 +248,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   parts->server = *std::move(server);
   parts->scheduler.Start();
   parts->sampling = true;
+  parts->Discover();
   if (parts->heartbeat_config) {
     parts->heartbeat.emplace(
         *std::move(parts->heartbeat_config), [&judged = *parts] { return judged.Ailment(); },
@@ -237,7 +256,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   }
   logger.Info("listening", {{"address", parts->config.web.listen_address},
                             {"port", parts->server->port()},
-                            {"targets", parts->targets.size()}});
+                            {"targets", parts->targets->size()}});
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 

@@ -1,6 +1,7 @@
 #include "exporter/config.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,7 +10,6 @@
 #include <set>
 
 #include "base/http_client.h"
-#include "exporter/membership.h"
 
 namespace tierwatch {
 namespace {
@@ -119,12 +119,33 @@ void ReadWeb(const YamlNode& node, Config& config, Diagnostics& diagnostics) {
   }
 }
 
-// Reads `collectors:` into config.targets.
+// As Prometheus has it: this machine's name and the port. "" where the port isn't known yet.
+std::string DefaultUrl(std::string_view listen_address) {
+  std::array<char, 256> host{};
+  const std::string_view port = listen_address.substr(listen_address.rfind(':') + 1);
+  if (port == "0" || ::gethostname(host.data(), host.size() - 1) != 0) return "";
+  return fmt::format("http://{}:{}", host.data(), port);
+}
+
+// The node as text that is the same where its content is.
+std::string TextOf(const YamlNode& node) {
+  std::string text = node.IsScalar() ? Quote(node.text()) : node.IsMap() ? "{" : "[";
+  for (const YamlNode& item : node.items()) text += TextOf(item) + ",";
+  for (const YamlNode::Entry& entry : node.entries())
+    text += Quote(entry.key) + ":" + TextOf(entry.value) + ",";
+  return text + (node.IsScalar() ? "" : node.IsMap() ? "}" : "]");
+}
+
+// Reads `collectors:` into config.targets and config.discovered.
 class TargetReader {
  public:
   TargetReader(Config& config, const Defaults& defaults, CollectorResources& resources,
                Diagnostics& diagnostics)
-      : config_(config), defaults_(defaults), resources_(resources), diagnostics_(diagnostics) {}
+      : config_(config),
+        defaults_(defaults),
+        resources_(resources),
+        diagnostics_(diagnostics),
+        folder_(std::filesystem::path(config.file).parent_path()) {}
 
   void Read(const YamlNode& node) {
     YamlMap map(node, "collectors", diagnostics_);
@@ -157,55 +178,131 @@ class TargetReader {
       diagnostics_.Add(map.Where("sample_timeout"),
                        "sample_timeout must not be longer than sample_interval");
     }
-    RefuseUnbuilt(map, "file_sd", "list the addresses under targets");
-    RefuseUnbuilt(map, "dns_sd", "list the addresses under targets");
-    const CollectorEntry entry = kind.read(map, service, resources_);
+    DiscoveredEntry entry{.target = {.collector = std::string(kind.stem),
+                                     .labels = std::move(labels),
+                                     .interval = interval,
+                                     .timeout = timeout,
+                                     .settings = fmt::format("{} {} {}", interval.count(),
+                                                             timeout.count(), OriginOf(node))},
+                          .source = {},
+                          .url = "",
+                          .files = {},
+                          .names = {}};
+    ReadMaxSeries(map, entry.target);
+    ReadDiscovery(map, entry);
+    entry.source = kind.read(map, service, resources_);
     map.Finish();
-    std::shared_ptr<Membership> members;
-    if (entry.make_member) {
-      members = std::make_shared<Membership>(
-          [make = entry.make_member, stem = std::string(kind.stem), labels, interval,
-           timeout](const std::string& address) -> Result<WatchedTarget> {
-            Result<Target> made = make(address);
-            if (!made.ok()) return std::move(made).error();
-            return Watch(stem, *std::move(made), labels, interval, timeout);
-          });
+    std::vector<WatchedTarget> listed = ReadListed(entry, map.Where("targets"));
+    if (!entry.files.empty() || !entry.names.empty() || entry.source.make_member) {
+      // These are looked for by the entry as a whole.
+      for (const std::string& address : entry.source.addresses)
+        entry.target.settings += " " + address;
+      config_.discovered.push_back(std::move(entry));
+    } else {
+      std::ranges::move(listed, std::back_inserter(config_.targets));
     }
-    for (const std::string& address : entry.addresses) {
-      Result<Target> made = entry.make(address);
-      if (made.ok()) {
-        if (members) members->AddSource(made->name);
-        AddTarget(Watch(kind.stem, *std::move(made), labels, interval, timeout), members,
-                  map.Where("targets"));
-      } else {
-        diagnostics_.Add(map.Where("targets"), made.error().message);
+  }
+
+  // All of the entry but its targets, so that one of them may come or go beside the others.
+  static std::string OriginOf(const YamlNode& entry) {
+    std::string text;
+    for (const YamlNode::Entry& key : entry.entries()) {
+      if (key.key != "targets") text += Quote(key.key) + ": " + TextOf(key.value) + ", ";
+    }
+    return text;
+  }
+
+  void ReadMaxSeries(YamlMap& map, WatchedTarget& target) {
+    const std::int64_t most =
+        map.Int("max_series").value_or(static_cast<std::int64_t>(target.max_series));
+    if (most < 100 || most > 10'000'000) {
+      diagnostics_.Add(map.Where("max_series"), "max_series must be 100 to 10000000");
+    } else {
+      target.max_series = static_cast<std::size_t>(most);
+    }
+  }
+
+  // Targets that the entry lists, made to find what is wrong with them.
+  std::vector<WatchedTarget> ReadListed(const DiscoveredEntry& entry, const Location& where) {
+    std::vector<WatchedTarget> listed;
+    for (const std::string& address : entry.source.addresses) {
+      Result<Target> made = entry.source.make(address);
+      if (!made.ok()) {
+        diagnostics_.Add(where, made.error().message);
+        continue;
       }
+      WatchedTarget target = entry.target.Copy();
+      const std::array<std::string, 3> identity{
+          target.collector, std::string(target.labels.Get("service")), made->name};
+      if (!seen_.insert(identity).second) {
+        diagnostics_.Add(where, fmt::format("{} watches {} of service {} twice", target.collector,
+                                            made->name, identity[1]));
+        continue;
+      }
+      target.labels.Set("target", made->name);
+      target.settings += "\n" + address;
+      target.source = std::move(made->collector);
+      listed.push_back(std::move(target));
+    }
+    return listed;
+  }
+
+  void ReadDiscovery(YamlMap& map, DiscoveredEntry& entry) {
+    for (const std::string& pattern : map.Strings("file_sd"))
+      entry.files.push_back((folder_ / pattern).string());
+    if (const YamlNode* names = map.Get("dns_sd")) {
+      if (!names->IsSequence()) {
+        diagnostics_.Add(names->where(),
+                         fmt::format("found {}, expected a list of names", names->Describe()));
+      }
+      for (const YamlNode& node : names->items()) entry.names.push_back(ReadName(node));
+    }
+    entry.url = map.String("url").value_or(UrlOf(entry.target.collector));
+    const bool discovers = !entry.files.empty() || !entry.names.empty();
+    if (discovers && entry.target.collector == "replicas") {
+      diagnostics_.Add(map.node().where(),
+                       "replicas are not discovered; name the primary and its replicas");
+    }
+    if (map.Get("url") == nullptr) return;
+    if (!discovers || entry.url.find("{}") == std::string::npos) {
+      diagnostics_.Add(map.Where("url"),
+                       "url is what an address of file_sd or dns_sd is put into, where its {} is: "
+                       "postgresql://tierwatch@{}/orgs");
     }
   }
 
-  static WatchedTarget Watch(std::string_view stem, Target made, Labels labels, Millis interval,
-                             Millis timeout) {
-    labels.Set("target", made.name);
-    return {std::string(stem), std::move(labels), interval, timeout, std::move(made.collector)};
+  static std::string UrlOf(std::string_view collector) {
+    if (collector == "redis") return "redis://{}";
+    if (collector == "cache_health" || collector == "database_health") return "http://{}";
+    return "postgresql://{}";
   }
 
-  void AddTarget(WatchedTarget target, std::shared_ptr<Membership> members, const Location& where) {
-    const std::array<std::string, 3> identity{target.collector,
-                                              std::string(target.labels.Get("service")),
-                                              std::string(target.labels.Get("target"))};
-    if (!seen_.insert(identity).second) {
-      diagnostics_.Add(where, fmt::format("{} watches {} of service {} twice", identity[0],
-                                          identity[2], identity[1]));
-      return;
+  DnsDiscovery ReadName(const YamlNode& node) {
+    YamlMap map(node, "dns_sd", diagnostics_);
+    map.Require("name");
+    DnsDiscovery dns;
+    dns.question.name = map.String("name").value_or("");
+    const std::string type = map.String("type").value_or("SRV");
+    dns.refresh = PositiveDuration(map, "refresh_interval", dns.refresh);
+    if (type == "A" || type == "AAAA") {
+      dns.question.type = type == "A" ? DnsType::kA : DnsType::kAaaa;
+      map.Require("port");
+    } else if (type != "SRV") {
+      diagnostics_.Add(map.Where("type"),
+                       fmt::format("found {}, expected SRV, A or AAAA", Quote(type)));
     }
-    target.membership = std::move(members);
-    config_.targets.push_back(std::move(target));
+    const std::int64_t port = map.Int("port").value_or(0);
+    if (map.Get("port") != nullptr && (port < 1 || port > 65'535))
+      diagnostics_.Add(map.Where("port"), "port must be 1 to 65535");
+    dns.question.port = static_cast<std::uint16_t>(port);
+    return dns;
   }
 
   Config& config_;
   const Defaults& defaults_;
   CollectorResources& resources_;
   Diagnostics& diagnostics_;
+  const std::filesystem::path folder_;  // what relative paths are relative to
   std::set<std::array<std::string, 3>> seen_;
 };
 
@@ -280,7 +377,6 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
   if (!root) return std::nullopt;
   Config config;
   config.file = file;
-  config.text = text;
   Defaults defaults;
   {
     YamlMap map(*root, "configuration", diagnostics);
@@ -292,6 +388,7 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
     }
     if (const YamlNode* node = map.Get("alerting")) {
       config.alerting = ReadNotifyConfig(*node, diagnostics);
+      config.alerting_text = TextOf(*node);
     }
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     config.rules = ReadRuleFiles(ExpandGlobs(map, "rule_files", folder),
@@ -300,6 +397,8 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
                                  defaults.isolate_rule_files ? &config.left_out : nullptr);
   }
   if (!diagnostics.empty()) return std::nullopt;
+  if (config.external_url.empty()) config.external_url = DefaultUrl(config.web.listen_address);
+  config.resources = resources;
   return config;
 }
 

@@ -14,6 +14,7 @@
 #include "base/text_file.h"
 #include "base/yaml.h"
 #include "collectors/collector.h"
+#include "exporter/discovery.h"
 #include "exporter/http_server.h"
 #include "exporter/runner.h"
 
@@ -22,7 +23,8 @@ namespace tierwatch {
 /// What a process needs to know; the demo makes one in memory. Not copyable: targets own their
 /// collectors.
 struct Config {
-  std::string file, text;  // whence it was read; "" where it was made
+  std::string file;              // whence it was read; "" where it was made
+  CollectorResources resources;  // that its collectors share
 
   Millis evaluation_interval{15'000};  // default of every rule group
   Labels external_labels;              // told with every alert
@@ -34,11 +36,13 @@ struct Config {
   Millis retention{2 * 3'600'000};
   std::size_t max_bytes = 0;  // of samples in memory; 0 = no limit
 
-  std::vector<WatchedTarget> targets;
+  std::vector<WatchedTarget> targets;       // listed
+  std::vector<DiscoveredEntry> discovered;  // entries whose targets come and go
   std::vector<RuleGroup>
       rules;             // of rule_files, whose globs are relative to the configuration file
   Diagnostics left_out;  // what is wrong with rule files that are left out
   NotifyConfig alerting;
+  std::string alerting_text;  // what it was read from
 
   HttpServerOptions web;
   std::optional<Millis> charts{24 * 3'600'000};  // how long a link to a chart is good; none: off

@@ -7,6 +7,7 @@
 #include "alerts/notify/delivery.h"
 #include "alerts/rules/evaluator.h"
 #include "collectors/collector.h"
+#include "exporter/discovery.h"
 #include "exporter/judge.h"
 #include "exporter/reloader.h"
 #include "exporter/remote_write.h"
@@ -62,6 +63,7 @@ std::vector<MetricRow> AllMetrics() {
   add("targets", TargetMetrics());
   add("self", SelfMetrics());
   add("self", EvaluatorMetrics());
+  add("self", DiscoveryMetrics());
   add("self", JudgeMetrics());
   add("self", ReloadMetrics());
   add("self", SnapshotMetrics());

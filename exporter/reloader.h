@@ -1,4 +1,4 @@
-// Takes changed rule files while the process runs: all of them, or none.
+// Takes a changed configuration while the process runs: all of it, or nothing.
 #pragma once
 
 #include <prometheus/gauge.h>
@@ -30,13 +30,14 @@ struct ReloadStatus {
 /// Thread-safe; one reload at a time.
 class Reloader {
  public:
-  /// `config` is what runs; `replace` takes other rules. Clock, logger and registry outlive it.
-  Reloader(const Config& config, std::function<void(std::vector<RuleGroup>)> replace,
-           const Clock& clock, Logger& logger, prometheus::Registry& registry);
+  /// `running` is what the process was started with; `apply` goes on with the targets and rules of
+  /// another configuration. All but `apply` outlive it.
+  Reloader(const Config& running, std::function<void(Config)> apply, const Clock& clock,
+           Logger& logger, prometheus::Registry& registry);
 
-  /// Reads the configuration file again, and the rule and signal files that it names. Where
-  /// anything is wrong, or the configuration file itself is another one than at the start, nothing
-  /// changes; the error has all findings, a line each.
+  /// Reads the configuration file again, and all files that it names. Where anything is wrong
+  /// nothing changes; the error has all findings, a line each, and names the keys that have changed
+  /// and can't while the process runs: `alerting`, `web`, `storage`, and who we are to others.
   Result<void> Reload();
   /// Waits for no reload under way.
   ReloadStatus status() const;
@@ -45,9 +46,9 @@ class Reloader {
   Result<void> Take();
   void TellLeftOut(const Diagnostics& left_out);
 
-  const std::string file_;
-  const std::string text_;
-  const std::function<void(std::vector<RuleGroup>)> replace_;
+  const Config& running_;
+  CollectorResources resources_;
+  const std::function<void(Config)> apply_;
   const Clock& clock_;
   Logger& logger_;
   std::mutex mutex_;

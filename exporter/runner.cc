@@ -1,5 +1,7 @@
 #include "exporter/runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -35,7 +37,14 @@ constexpr MetricInfo kHangUps{"tierwatch_target_hang_ups_total",
                               "Times that the target closed a connection between samplings and "
                               "was sampled at once.",
                               {"collector"}};
-constexpr MetricInfo kMetrics[] = {kUp, kDuration, kLastSuccess, kErrors, kSkipped, kHangUps};
+constexpr MetricInfo kDropped{
+    "tierwatch_target_dropped_series",
+    MetricType::Gauge,
+    "Series of the last sample that were left out because the target gave "
+    "too many, or their labels were too long.",
+    {"collector", "metric"}};
+constexpr MetricInfo kMetrics[] = {kUp,      kDuration, kLastSuccess, kErrors,
+                                   kSkipped, kHangUps,  kDropped};
 
 constexpr Millis kAfterHangUp{1'000}, kAfterFalseAlarm{60'000};
 
@@ -51,6 +60,10 @@ double Seconds(SteadyTime::duration duration) {
 }  // namespace
 
 std::span<const MetricInfo> TargetMetrics() { return kMetrics; }
+
+WatchedTarget WatchedTarget::Copy() const {
+  return {collector, labels, interval, timeout, settings, entry, max_series, nullptr};
+}
 
 std::uint64_t WatchedTarget::Hash() const {
   Labels identity = labels;
@@ -95,6 +108,7 @@ void TargetRunner::Sample(std::stop_token stop) {
   }
   tierwatch::Sample sample = Collect(context);
   if (stop.stop_requested()) return;  // cut short by us: it says nothing about the target
+  const std::vector<DroppedFamily> dropped = Limit(sample);
   auto batch = std::make_shared<Batch>();
   batch->collector = target_.collector;
   batch->target_labels = target_.labels;
@@ -103,11 +117,23 @@ void TargetRunner::Sample(std::stop_token stop) {
   const double seconds = Seconds(clock_.Steady() - begin);
   batch->turned = Record(sample, batch->time, seconds);
   batch->families = std::move(sample.families);
-  AppendOwnFamilies(batch->families, seconds);
+  AppendOwnFamilies(batch->families, seconds, dropped);
   for (const BatchSink& sink : sinks_) sink(batch);
-  tell_members_(sample.members);
+  if (tell_members_) tell_members_(sample.members);
   LookAgain();
   if (batch->up) AfterSample(context);
+}
+
+std::vector<DroppedFamily> TargetRunner::Limit(tierwatch::Sample& sample) {
+  std::vector<DroppedFamily> dropped = limit_.Apply(sample.families);
+  for (const DroppedFamily& family : dropped) {
+    sample.errors.push_back({fmt::format("{} series of {} are left out: at most {} series of a "
+                                         "target are kept, and label values of {} bytes",
+                                         family.series, family.name, target_.max_series,
+                                         SeriesLimit::kLongestLabelValue),
+                             Reason::kLimit});
+  }
+  return dropped;
 }
 
 void TargetRunner::LookAgain() {
@@ -163,7 +189,8 @@ bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now, doub
 }
 
 void TargetRunner::AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families,
-                                     double seconds) const {
+                                     double seconds,
+                                     const std::vector<DroppedFamily>& dropped) const {
   FamilySet own;
   const std::string_view collector = target_.collector;
   const std::lock_guard lock(mutex_);
@@ -178,6 +205,8 @@ void TargetRunner::AppendOwnFamilies(std::vector<prometheus::MetricFamily>& fami
   }
   own.Add(kSkipped, {collector}, skipped_);
   own.Add(kHangUps, {collector}, hang_ups_);
+  for (const DroppedFamily& family : dropped)
+    own.Add(kDropped, {collector, family.name}, static_cast<double>(family.series));
   std::vector<prometheus::MetricFamily> made = std::move(own).Take();
   families.insert(families.end(), std::move_iterator(made.begin()), std::move_iterator(made.end()));
 }

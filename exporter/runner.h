@@ -20,13 +20,12 @@
 #include "base/metric.h"
 #include "collectors/collector.h"
 #include "exporter/connection_watch.h"
+#include "exporter/series_limit.h"
 
 namespace tierwatch {
 
 /// Takes every published batch. Called from many threads at once.
 using BatchSink = std::function<void(const BatchPtr&)>;
-
-class Membership;
 
 /// What is watched, how often and for how long.
 struct WatchedTarget {
@@ -34,8 +33,13 @@ struct WatchedTarget {
   Labels labels;          // service, target and the entry's own
   Millis interval{15'000};
   Millis timeout{10'000};
-  std::unique_ptr<Collector> source;
-  std::shared_ptr<Membership> membership = nullptr;  // null: the source names no members
+  std::string settings{};  // what it was made from: equal where nothing changed
+  std::string entry{};     // the settings of the DiscoveredEntry that it is of; "": of none
+  std::size_t max_series = 20'000;
+  std::unique_ptr<Collector> source{};
+
+  /// The same without a source.
+  WatchedTarget Copy() const;
 
   /// The same in every process: what the phase of the target is made from.
   std::uint64_t Hash() const;
@@ -74,7 +78,8 @@ class TargetRunner {
   /// Before the first Sample: `sample_at` asks for one, from the watch's thread. The watch outlives
   /// the runner.
   void WatchConnections(ConnectionWatch& watch, std::function<void(SteadyTime)> sample_at);
-  /// Before the first Sample: `tell` is called after each with the members that it named.
+  /// Likewise: who is told after each sample of the members that it named, by the thread that
+  /// samples.
   void TellMembers(std::function<void(const std::optional<Members>&)> tell) {
     tell_members_ = std::move(tell);
   }
@@ -93,7 +98,9 @@ class TargetRunner {
   void AfterSample(const SampleContext& context);
   /// True where rules should look at once.
   bool Record(const tierwatch::Sample& sample, TimestampMs now, double seconds);
-  void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds) const;
+  std::vector<DroppedFamily> Limit(tierwatch::Sample& sample);
+  void AppendOwnFamilies(std::vector<prometheus::MetricFamily>& families, double seconds,
+                         const std::vector<DroppedFamily>& dropped) const;
   void TellChange(State now, const std::vector<Error>& errors);
 
   const WatchedTarget target_;
@@ -102,8 +109,8 @@ class TargetRunner {
   Logger& logger_;
   ConnectionWatch* watch_ = nullptr;
   std::function<void(SteadyTime)> sample_at_;
-  std::function<void(const std::optional<Members>&)> tell_members_ =
-      [](const std::optional<Members>&) {};
+  std::function<void(const std::optional<Members>&)> tell_members_;
+  SeriesLimit limit_{target_.max_series};  // of the thread that samples
 
   mutable std::mutex mutex_;  // guards all below
   State state_ = State::kNew;

@@ -35,57 +35,58 @@ Scheduler::Scheduler(std::size_t max_threads, Millis idle_time)
 
 JobId Scheduler::Add(Job job) {
   const std::lock_guard lock(mutex_);
-  const JobId id = next_++;
-  if (stop_.stop_requested()) return id;
-  const SteadyTime due = job.rhythm.First(SteadyNow());
-  entries_.emplace(id, Entry{std::move(job), due, SteadyTime::max(), false, id});
+  const JobId id = next_id_++;
+  const SteadyTime first = job.rhythm.First(SteadyNow());
+  entries_.emplace(id, Entry{std::move(job), first});
   wake_.notify_all();
   return id;
+}
+
+void Scheduler::Remove(JobId id) {
+  std::unique_lock lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  Entry& entry = at->second;
+  entry.removed = true;
+  entry.due = entry.wanted = SteadyTime::max();
+  std::stop_source stop = entry.stop;
+  lock.unlock();
+  stop.request_stop();  // whoever waits for it is called, and may take its time
+  lock.lock();
+  if (std::erase(queue_, &entry) > 0) entry.busy = false;
+  left_.wait(lock, [&] { return !entry.busy; });
+  entries_.erase(id);
 }
 
 void Scheduler::RunAt(JobId id, SteadyTime time) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.gone) return;
+  if (at == entries_.end() || at->second.removed) return;
   at->second.wanted = std::min(at->second.wanted, time);
   wake_.notify_all();
 }
 
-void Scheduler::Remove(JobId id, std::function<void()> gone) {
-  std::unique_lock lock(mutex_);
-  const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.gone || stop_.stop_requested()) return;
-  Entry& entry = at->second;
-  std::stop_source stop = entry.stop;
-  const bool busy = entry.busy;
-  if (busy) {
-    entry.due = entry.wanted = SteadyTime::max();
-    entry.gone = std::move(gone);
-  } else {
-    entries_.erase(at);
-  }
-  lock.unlock();  // what waits for the stop is woken on this thread
-  stop.request_stop();
-  if (!busy) gone();
-}
-
 void Scheduler::Start() {
-  const std::lock_guard lock(mutex_);
   const SteadyTime now = SteadyNow();
-  for (auto& [id, entry] : entries_) entry.due = entry.job.rhythm.First(now);
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, entry] : entries_) entry.due = entry.job.rhythm.First(now);
+  }
   dispatcher_ = std::thread([this] { Dispatch(); });
 }
 
 void Scheduler::Stop() {
   stop_.request_stop();
   std::unique_lock lock(mutex_);
+  std::vector<std::stop_source> jobs;
+  for (auto& [id, entry] : entries_) jobs.push_back(entry.stop);
+  lock.unlock();
+  for (std::stop_source& job : jobs) job.request_stop();
+  lock.lock();
   work_.notify_all();
   wake_.notify_all();
   std::thread dispatcher = std::move(dispatcher_);
-  std::vector<std::stop_source> stops;
-  for (const auto& [id, entry] : entries_) stops.push_back(entry.stop);
   lock.unlock();
-  for (std::stop_source& stop : stops) stop.request_stop();
   if (dispatcher.joinable()) dispatcher.join();
   lock.lock();
   left_.wait(lock, [this] { return workers_ == 0; });
@@ -157,12 +158,7 @@ void Scheduler::Work() {
     lock.lock();
     ++idle_;
     entry.busy = false;
-    if (!entry.gone) continue;
-    const std::function<void()> gone = std::move(entry.gone);
-    entries_.erase(entry.id);
-    lock.unlock();
-    gone();
-    lock.lock();
+    if (entry.removed) left_.notify_all();
   }
   --idle_;
   --workers_;

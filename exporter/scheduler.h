@@ -41,6 +41,7 @@ struct Job {
 };
 
 using JobId = std::size_t;
+inline constexpr JobId kNoJob = static_cast<JobId>(-1);
 
 /// Runs jobs from Start to Stop. A thread is added when a job is due and all threads are busy, up
 /// to the limit; one that has had nothing to do for `idle_time` leaves.
@@ -51,11 +52,11 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Thread-safe. Nothing is added once Stop was called.
+  /// Its first run comes within a second of Start, or of now. Thread-safe.
   JobId Add(Job job);
-  /// Starts the job no more and asks it to stop; `gone` is called when it runs no more, here or on
-  /// the thread on which it ended. Not after Stop. Thread-safe.
-  void Remove(JobId id, std::function<void()> gone);
+  /// Starts the job no more, asks it to stop where it runs, and waits for that. Thread-safe; not
+  /// for the job itself.
+  void Remove(JobId id);
   void Start();
   /// Starts nothing any more, asks running jobs to stop and waits for them, as long as they take.
   /// Thread-safe.
@@ -72,9 +73,8 @@ class Scheduler {
     SteadyTime due;
     SteadyTime wanted = SteadyTime::max();  // out of turn
     bool busy = false;                      // queued or running
-    JobId id = 0;
+    bool removed = false;
     std::stop_source stop{};
-    std::function<void()> gone = nullptr;  // set: is being removed
   };
 
   void Dispatch();
@@ -87,12 +87,12 @@ class Scheduler {
   const Millis idle_time_;
   std::stop_source stop_;
 
-  mutable std::mutex mutex_;        // guards all below
-  std::condition_variable work_;    // workers: something is queued, or the end
-  std::condition_variable wake_;    // the dispatcher: something is due earlier, or the end
-  std::condition_variable left_;    // Stop: a worker left
-  std::map<JobId, Entry> entries_;  // references stay good
-  JobId next_ = 0;
+  mutable std::mutex mutex_;      // guards all below
+  std::condition_variable work_;  // workers: something is queued, or the end
+  std::condition_variable wake_;  // the dispatcher: something is due earlier, or the end
+  std::condition_variable left_;  // Stop and Remove: a worker left, or a job was done
+  std::map<JobId, Entry> entries_;
+  JobId next_id_ = 0;
   std::deque<Entry*> queue_;
   std::size_t workers_ = 0;
   std::size_t idle_ = 0;

@@ -1,70 +1,74 @@
-// The targets that are watched now: those of the configuration, and the members that they name.
+// The targets that are watched, as they come and go while the process runs.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "exporter/connection_watch.h"
-#include "exporter/membership.h"
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 
 namespace tierwatch {
 
-/// Each target is a runner and a job of the scheduler. They come and go while others are sampled: a
-/// member is sampled as soon as it is named, one that is named no more is forgotten when its
-/// sampling has ended. Thread-safe.
+/// What targets need; all of it outlives the set.
+struct TargetSetParts {
+  const Clock& clock;
+  Logger& logger;
+  Scheduler& scheduler;
+  ConnectionWatch& connections;
+  std::vector<BatchSink> sinks;
+  /// A target is watched no more: its last batch is to be forgotten.
+  std::function<void(const WatchedTarget&)> forget;
+  /// What a sample of a target named. Called by the thread that samples it.
+  std::function<void(const WatchedTarget&, const std::optional<Members>&)> members =
+      [](const auto&, const auto&) {};
+};
+
+/// Who said that a target is to be watched.
+enum class Origin { kListed, kDiscovered };
+
+/// Thread-safe. The set ends before the scheduler and the connections do.
 class TargetSet {
  public:
-  /// Everything must outlive the set. `forget` takes the series of a target that went.
-  struct Wiring {
-    const Clock& clock;
-    const std::vector<BatchSink>& sinks;
-    Logger& logger;
-    ConnectionWatch& connections;
-    Scheduler& scheduler;
-    std::function<void(const std::string& collector, const Labels& target_labels)> forget;
-  };
-
-  explicit TargetSet(Wiring wiring) : wiring_(std::move(wiring)) {}
-  /// Stops the scheduler: its jobs are the set's.
+  explicit TargetSet(TargetSetParts parts) : parts_(std::move(parts)) {}
   ~TargetSet();
-  TargetSet(const TargetSet&) = delete;
-  TargetSet& operator=(const TargetSet&) = delete;
 
-  void Add(WatchedTarget target);
-  std::vector<TargetStatus> Status() const;
+  /// Watches these and no others of `origin`; what two origins name is the first one's. One that is
+  /// watched already, under the same settings, goes on untouched: its connection, counters and
+  /// slots stay. A new one is sampled soon. One that is not among them is asked to stop, waited for
+  /// and forgotten. Not for the thread of a target.
+  void Watch(Origin origin, std::vector<WatchedTarget> targets);
+
+  std::vector<TargetStatus> statuses() const;
   std::size_t size() const;
+  /// Whether each was sampled at least once.
+  bool AllSampled() const;
 
  private:
-  /// collector, service, target.
-  using Identity = std::array<std::string, 3>;
   struct Watched {
-    std::shared_ptr<TargetRunner> runner;
-    JobId job = 0;
-    const Membership* member_of = nullptr;  // null: of the configuration
+    explicit Watched(Origin from, std::unique_ptr<TargetRunner> watches)
+        : origin(from), runner(std::move(watches)) {}
+    const Origin origin;
+    const std::unique_ptr<TargetRunner> runner;
+    std::atomic<JobId> job = kNoJob;
   };
-  using Watches = std::map<Identity, Watched>;
+  using Key = std::pair<std::string, Labels>;  // collector and labels: a target's identity
 
-  static Identity IdentityOf(const WatchedTarget& target);
-  void Start(WatchedTarget target, const Membership* member_of);
-  void Told(Membership& membership, const std::string& source,
-            const std::optional<Members>& members);
-  std::vector<Watched> Follow(const Membership& membership,
-                              const std::vector<std::string>& addresses);
-  void Remove(Watched watched);
+  std::unique_ptr<Watched> Begin(Origin origin, WatchedTarget target);
 
-  const Wiring wiring_;
-  mutable std::mutex mutex_;  // guards all below and the memberships
-  Watches targets_;
+  const TargetSetParts parts_;
+  std::mutex changing_;  // one change at a time; held while targets are waited for
+  mutable std::mutex mutex_;
+  std::map<Key, std::unique_ptr<Watched>> watched_;  // guarded by mutex_, changed under changing_
 };
 
 }  // namespace tierwatch

@@ -13,7 +13,9 @@
 namespace tierwatch {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 // Gives one gauge, or takes its whole time.
 class Source final : public Collector {
@@ -95,6 +97,48 @@ TEST_F(AppTest, StopsThoughATargetHangs) {
   const auto begin = std::chrono::steady_clock::now();
   app_.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+TEST_F(AppTest, AReloadTakesTargetsWholeOrNotAtAll) {
+  const TempDir dir;
+  const auto write = [&](const std::string& targets) {
+    return dir.Write("tw.yml",
+                     "global: {sample_interval: 100ms, sample_timeout: 100ms}\n"
+                     "web: {listen_address: '127.0.0.1:0'}\n"
+                     "collectors: {cache_health: [{service: s, targets: [" +
+                         targets + "]}]}\n");
+  };
+  // Nobody listens there: each is down, and that is a series.
+  CollectorResources resources;
+  Diagnostics diagnostics;
+  auto config =
+      ReadConfigFile(write("'http://127.0.0.1:1', 'http://127.0.0.1:2'"), resources, diagnostics);
+  ASSERT_TRUE(config) << diagnostics.ToString();
+  auto app = App::Start(*std::move(config), clock_, *logger_);
+  ASSERT_TRUE(app.ok()) << app.error().message;
+  app_ = *std::move(app);
+  const auto watched = [&](const std::string& path) {
+    const std::string body = Get(path).body;
+    std::string which;
+    for (const char* port : {"1", "2", "3"}) {
+      if (body.find("127.0.0.1:" + std::string(port) + "\"") != std::string::npos) which += port;
+    }
+    return which;
+  };
+  const std::string query = "/api/v1/query?query=tierwatch_target_up";
+  ASSERT_TRUE(WaitUntil([&] { return watched(query) == "12" && watched("/metrics") == "12"; }));
+  write("'http://127.0.0.1:2', 'http://127.0.0.1:3'");
+  ASSERT_TRUE(app_->Reload().ok());
+  EXPECT_THAT(watched(query), Not(HasSubstr("1"))) << "its series have ended";
+  EXPECT_THAT(watched("/metrics"), AllOf(HasSubstr("2"), Not(HasSubstr("1"))));
+  EXPECT_TRUE(WaitUntil([&] { return watched(query) == "23" && watched("/metrics") == "23"; }));
+  write("'http://127.0.0.1:1', 17");
+  EXPECT_FALSE(app_->Reload().ok());
+  EXPECT_EQ(watched(query), "23");
+  EXPECT_THAT(
+      Get("/api/v1/query?query=sum(resets(tierwatch_target_errors_total{target=~%22.*2%22}[1m]))")
+          .body,
+      HasSubstr(",\"0\"]"));
 }
 
 TEST_F(AppTest, RefusesAStorageThatCanNotBeWritten) {

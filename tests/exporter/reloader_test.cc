@@ -23,13 +23,15 @@ class ReloaderTest : public testing::Test {
         dir_.Write("tierwatch.yml", "global: " + global + "\nrule_files: ['*.rules', a.yml]\n");
     CollectorResources resources;
     Diagnostics diagnostics;
-    std::optional<Config> config = ReadConfigFile(file, resources, diagnostics);
-    ASSERT_TRUE(config) << diagnostics.ToString();
+    config_ = ReadConfigFile(file, resources, diagnostics);
+    ASSERT_TRUE(config_) << diagnostics.ToString();
     reloader_ = std::make_unique<Reloader>(
-        *config,
-        [this](std::vector<RuleGroup> groups) {
+        *config_,
+        [this](Config fresh) {
           running_.clear();
-          for (const RuleGroup& group : groups) running_ += group.name + " ";
+          for (const RuleGroup& group : fresh.rules) running_ += group.name + " ";
+          for (const WatchedTarget& target : fresh.targets)
+            running_ += std::string(target.labels.Get("target")) + " ";
         },
         clock_, *logger_, registry_);
   }
@@ -45,6 +47,7 @@ class ReloaderTest : public testing::Test {
   const std::unique_ptr<Logger> logger_ = MakeNullLogger();
   prometheus::Registry registry_;
   std::string running_ = "as started";
+  std::optional<Config> config_;
   std::unique_ptr<Reloader> reloader_;
 };
 
@@ -69,12 +72,30 @@ TEST_F(ReloaderTest, TakesChangedFilesOrNone) {
   EXPECT_EQ(Metric("tierwatch_config_last_reload_successful"), 1);
 }
 
-TEST_F(ReloaderTest, AChangedConfigurationFileWantsARestart) {
+TEST_F(ReloaderTest, TakesTargetsToo) {
   Start();
-  dir_.Write("tierwatch.yml", "rule_files: [a.yml]\n");
+  dir_.Write("tierwatch.yml",
+             "rule_files: [a.yml]\n"
+             "collectors: {cache_health: [{service: s, targets: ['http://h:1', 'http://h:2']}]}\n");
+  EXPECT_TRUE(reloader_->Reload().ok());
+  EXPECT_EQ(running_, "gA h:1 h:2 ");
+}
+
+TEST_F(ReloaderTest, WhatCanNotChangeIsRefusedByName) {
+  Start();
+  dir_.Write("tierwatch.yml",
+             "rule_files: [a.yml]\nglobal: {external_labels: {cluster: x}}\n"
+             "storage: {retention: 3h}\nweb: {listen_address: ':1'}\n"
+             "alerting: {route: {receiver: x}, receivers: [{name: x}]}\n");
   const Result<void> refused = reloader_->Reload();
   ASSERT_FALSE(refused.ok());
-  EXPECT_THAT(refused.error().message, HasSubstr("restart to apply it"));
+  const std::string file = dir_.path() + "/tierwatch.yml: ";
+  EXPECT_EQ(refused.error().message,
+            file + "alerting has changed: restart to apply it\n" + file +
+                "global.external_labels has changed: restart to apply it\n" + file +
+                "global.external_url has changed: restart to apply it\n" + file +  // with the port
+                "storage.retention has changed: restart to apply it\n" + file +
+                "web.listen_address has changed: restart to apply it\n");
   EXPECT_EQ(running_, "as started");
 }
 

@@ -1,147 +1,141 @@
-// Targets that come and go while others are sampled.
 #include "exporter/target_set.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
-#include <condition_variable>
+#include <thread>
 
 #include "tests/support/process.h"
 
 namespace tierwatch {
 namespace {
 
-// Says what the test tells it to; a target whose name is in `hang` is sampled until it is stopped.
-struct World {
-  std::mutex mutex;
-  std::optional<Members> members;
-  std::set<std::string> hang, hanging;
-  std::map<std::string, int> samples;
-  std::vector<std::string> forgotten;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
-  int Samples(const std::string& name) {
-    const std::lock_guard lock(mutex);
-    return samples[name];
-  }
-  void Say(std::optional<Members> now) {
-    const std::lock_guard lock(mutex);
-    members = std::move(now);
-  }
-  std::vector<std::string> Forgotten() {
-    const std::lock_guard lock(mutex);
-    return forgotten;
-  }
+// Counts its samples; may name members, may take until it is asked to stop.
+struct Tally {
+  std::atomic<int> made = 0, samples = 0, stopped = 0;
+  std::atomic<bool> hangs = false;
 };
 
-class Scripted final : public Collector {
+class Source final : public Collector {
  public:
-  Scripted(World& world, std::string name) : world_(world), name_(std::move(name)) {}
-  tierwatch::Sample Collect(const SampleContext& context) override {
-    std::unique_lock lock(world_.mutex);
-    ++world_.samples[name_];
-    if (world_.hang.contains(name_)) {
-      world_.hanging.insert(name_);
-      lock.unlock();
-      std::condition_variable_any stopped;
-      std::mutex mutex;
-      std::unique_lock wait(mutex);
-      stopped.wait(wait, context.stop, [] { return false; });
-      return {};
-    }
-    tierwatch::Sample sample;
-    if (name_ == "seed") sample.members = world_.members;
+  explicit Source(Tally& tally) : tally_(tally) { ++tally_.made; }
+  Sample Collect(const SampleContext& context) override {
+    ++tally_.samples;
+    while (tally_.hangs && !context.stop.stop_requested()) std::this_thread::sleep_for(Millis(1));
+    if (context.stop.stop_requested()) ++tally_.stopped;
+    Sample sample;
+    sample.members = Members{{"m:1"}, ""};
     return sample;
   }
 
  private:
-  World& world_;
-  const std::string name_;
-};
-
-class NoLogger final : public Logger {
- public:
-  void Write(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
+  Tally& tally_;
 };
 
 class TargetSetTest : public testing::Test {
  protected:
-  WatchedTarget Make(const std::string& name) {
+  TargetSetTest() { scheduler_.Start(); }
+  ~TargetSetTest() override {
+    targets_.reset();
+    scheduler_.Stop();
+  }
+
+  WatchedTarget Make(const std::string& name, const std::string& settings = "") {
     WatchedTarget target;
-    target.collector = "redis";
-    target.labels = Labels{{"service", "s"}, {"target", name}};
-    target.interval = target.timeout = Millis(20);
-    target.source = std::make_unique<Scripted>(world_, name);
+    target.collector = "test";
+    target.labels = {{"service", "s"}, {"target", name}};
+    target.interval = target.timeout = Millis(3'600'000);
+    target.settings = settings;
+    target.source = std::make_unique<Source>(tallies_[name]);
     return target;
   }
-  void Start() {
-    membership_ = std::make_shared<Membership>(
-        [this](const std::string& address) -> Result<WatchedTarget> { return Make(address); });
-    membership_->AddSource("seed");
-    WatchedTarget seed = Make("seed");
-    seed.membership = membership_;
-    set_.Add(std::move(seed));
-    scheduler_.Start();
+  template <class... Targets>
+  void Watch(Origin origin, Targets... targets) {
+    std::vector<WatchedTarget> all;
+    (all.push_back(std::move(targets)), ...);
+    targets_->Watch(origin, std::move(all));
   }
-  bool Watches(std::vector<std::string> names) {
-    std::vector<std::string> watched;
-    for (const TargetStatus& status : set_.Status())
-      watched.emplace_back(status.labels.Get("target"));
-    return watched == names;
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const TargetStatus& status : targets_->statuses())
+      names.emplace_back(status.labels.Get("target"));
+    return names;
   }
 
-  World world_;
   SystemClock clock_;
-  NoLogger logger_;
-  std::vector<BatchSink> sinks_;
+  std::unique_ptr<Logger> logger_ = MakeNullLogger();
+  std::map<std::string, Tally> tallies_;
+  std::mutex mutex_;
+  std::vector<std::string> forgotten_, members_;
   ConnectionWatch connections_;
   Scheduler scheduler_;
-  std::shared_ptr<Membership> membership_;
-  TargetSet set_{{clock_, sinks_, logger_, connections_, scheduler_,
-                  [this](const std::string&, const Labels& labels) {
-                    const std::lock_guard lock(world_.mutex);
-                    world_.forgotten.emplace_back(labels.Get("target"));
-                  }}};
+  std::optional<TargetSet> targets_{TargetSetParts{
+      .clock = clock_,
+      .logger = *logger_,
+      .scheduler = scheduler_,
+      .connections = connections_,
+      .sinks = {},
+      .forget =
+          [this](const WatchedTarget& target) {
+            forgotten_.emplace_back(target.labels.Get("target"));
+          },
+      .members =
+          [this](const WatchedTarget& by, const std::optional<Members>& members) {
+            const std::lock_guard lock(mutex_);
+            members_.push_back(std::string(by.labels.Get("target")) + ">" + members->addresses[0]);
+          }}};
 };
 
-TEST_F(TargetSetTest, WatchesMembersAsTheyAreNamedAndForgetsThemWhenTheyAreNot) {
-  world_.members = Members{{"a", "b"}, ""};
-  Start();
-  EXPECT_TRUE(WaitUntil([&] { return world_.Samples("a") > 2 && world_.Samples("b") > 2; }));
-  EXPECT_TRUE(Watches({"a", "b", "seed"}));
-  world_.Say(Members{{"b", "c"}, ""});
-  EXPECT_TRUE(WaitUntil([&] { return world_.Samples("c") > 2 && !world_.Forgotten().empty(); }));
-  EXPECT_TRUE(Watches({"b", "c", "seed"}));
-  EXPECT_EQ(world_.Forgotten(), std::vector<std::string>{"a"});
-  const int last = world_.Samples("a"), others = world_.Samples("b");
-  EXPECT_TRUE(WaitUntil([&] { return world_.Samples("b") > others + 5; }));
-  EXPECT_EQ(world_.Samples("a"), last);
-  world_.Say(std::nullopt);  // the source is down: all stay
-  const int seen = world_.Samples("seed");
-  EXPECT_TRUE(WaitUntil([&] { return world_.Samples("seed") > seen + 3; }));
-  EXPECT_TRUE(Watches({"b", "c", "seed"}));
+TEST_F(TargetSetTest, AddedOnesAreSampledSoonAndOthersGoOnUntouched) {
+  Watch(Origin::kListed, Make("a"), Make("b"));
+  ASSERT_TRUE(WaitUntil([&] { return targets_->AllSampled(); }));
+  Watch(Origin::kListed, Make("a"), Make("b"), Make("c"));
+  ASSERT_TRUE(WaitUntil([&] { return tallies_["c"].samples == 1; }));
+  EXPECT_THAT(Names(), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(tallies_["a"].samples, 1);
+  EXPECT_THAT(forgotten_, IsEmpty());
+  const std::lock_guard lock(mutex_);
+  EXPECT_THAT(members_, UnorderedElementsAre("a>m:1", "b>m:1", "c>m:1"));
 }
 
-TEST_F(TargetSetTest, AMemberThatIsConfiguredIsWatchedOnceAndNeverForgotten) {
-  world_.members = Members{{"seed", "own", "a"}, ""};
-  set_.Add(Make("own"));
-  Start();
-  EXPECT_TRUE(WaitUntil([&] { return world_.Samples("a") > 0; }));
-  EXPECT_TRUE(Watches({"a", "own", "seed"}));
-  world_.Say(Members{{}, ""});
-  EXPECT_TRUE(WaitUntil([&] { return world_.Forgotten().size() == 1; }));
-  EXPECT_TRUE(Watches({"own", "seed"}));
+TEST_F(TargetSetTest, ARemovedOneIsStoppedWhereItHangsAndForgotten) {
+  tallies_["a"].hangs = true;
+  Watch(Origin::kListed, Make("a"), Make("b"));
+  ASSERT_TRUE(WaitUntil([&] { return tallies_["a"].samples == 1; }));
+  Watch(Origin::kListed, Make("b"));
+  EXPECT_EQ(tallies_["a"].stopped, 1);
+  EXPECT_THAT(forgotten_, ElementsAre("a"));
+  EXPECT_THAT(Names(), ElementsAre("b"));
 }
 
-TEST_F(TargetSetTest, AMemberThatHangsIsStoppedWhenItGoesAndHoldsUpNobody) {
-  world_.members = Members{{"stuck"}, ""};
-  world_.hang = {"stuck"};
-  Start();
-  EXPECT_TRUE(WaitUntil([&] {
-    const std::lock_guard lock(world_.mutex);
-    return world_.hanging.contains("stuck");
-  }));
-  world_.Say(Members{{}, ""});
-  EXPECT_TRUE(WaitUntil([&] { return world_.Forgotten() == std::vector<std::string>{"stuck"}; }));
-  EXPECT_TRUE(Watches({"seed"}));
+TEST_F(TargetSetTest, ChangedSettingsBeginATargetAnew) {
+  Watch(Origin::kListed, Make("a", "every 5s"));
+  ASSERT_TRUE(WaitUntil([&] { return tallies_["a"].samples == 1; }));
+  Watch(Origin::kListed, Make("a", "every 9s"));
+  ASSERT_TRUE(WaitUntil([&] { return tallies_["a"].samples == 2; }));
+  EXPECT_THAT(forgotten_, ElementsAre("a"));
+}
+
+TEST_F(TargetSetTest, OriginsLeaveEachOtherAlone) {
+  Watch(Origin::kListed, Make("a"));
+  Watch(Origin::kDiscovered, Make("a", "other"), Make("b"));
+  EXPECT_THAT(Names(), ElementsAre("a", "b"));
+  EXPECT_THAT(forgotten_, IsEmpty());
+  Watch(Origin::kListed);
+  EXPECT_THAT(Names(), ElementsAre("b"));
+  Watch(Origin::kDiscovered);
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+TEST_F(TargetSetTest, EndsWhileTargetsHang) {
+  for (const char* name : {"a", "b", "c"}) tallies_[name].hangs = true;
+  Watch(Origin::kListed, Make("a"), Make("b"), Make("c"));
+  ASSERT_TRUE(WaitUntil([&] { return tallies_["a"].samples == 1; }));
+  targets_.reset();
+  EXPECT_THAT(forgotten_, IsEmpty());
 }
 
 }  // namespace

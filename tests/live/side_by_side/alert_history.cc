@@ -73,7 +73,7 @@ std::size_t GroupSlots::Missed() const {
 
 AlertGroups ReadAlertGroups(const std::string& url) {
   HttpRequest request;
-  request.url = url + "/api/v1/rules?type=alert";
+  request.url = url + "/api/v1/rules";
   const Result<HttpResponse> response = HttpClient({}).Send(request);
   EXPECT_TRUE(response.ok()) << response.error().message;
   AlertGroups groups;
@@ -82,7 +82,9 @@ AlertGroups ReadAlertGroups(const std::string& url) {
   for (const Json& group : parsed["data"]["groups"]) {
     const std::string name = group["name"];
     groups.intervals[name] = Millis(std::llround(group["interval"].get<double>() * 1000));
-    for (const Json& rule : group["rules"]) groups.of_alert[rule["name"]] = name;
+    groups.rules += group["rules"].size();
+    for (const Json& rule : group["rules"])
+      if (rule["type"] == "alerting") groups.of_alert[rule["name"]] = name;
   }
   return groups;
 }

@@ -30,8 +30,9 @@ struct AlertHistory {
   std::map<std::string, std::vector<AlertChange>> alerts;  // by their labels
 };
 
-/// The group of each alert's name, and how often each group is evaluated.
+/// The group of each alert's name, and how often each group is evaluated; recording rules count.
 struct AlertGroups {
+  std::size_t rules = 0;
   std::map<std::string, std::string> of_alert;
   std::map<std::string, Millis> intervals;
 };

@@ -157,6 +157,13 @@ bool Agree(const std::vector<AlertChange>& theirs, const std::vector<AlertChange
   return std::ranges::equal(theirs, ours, agree);
 }
 
+double Apart(const std::vector<AlertChange>& theirs, const std::vector<AlertChange>& ours) {
+  TimestampMs most = 0;
+  for (std::size_t i = 0; i < std::min(theirs.size(), ours.size()); ++i)
+    most = std::max(most, std::abs(theirs[i].at - ours[i].at));
+  return static_cast<double>(most);
+}
+
 // TIERWATCH_SIDE_BY_SIDE_SECONDS asks for more than a test run has time for.
 TEST_F(SideBySide, AlertsGoThroughTheSameStatesAtTheSameTimes) {
   const char* const asked = std::getenv("TIERWATCH_SIDE_BY_SIDE_SECONDS");
@@ -172,6 +179,7 @@ TEST_F(SideBySide, AlertsGoThroughTheSameStatesAtTheSameTimes) {
     EXPECT_EQ(ours.groups.at(name).Missed(), 0u) << name;
   }
   std::set<std::string> labels, names;
+  double apart = 0;  // the most that two changes are, in intervals
   for (const AlertHistory* history : {&theirs, &ours})
     for (const auto& [key, changes] : history->alerts) labels.insert(key);
   std::size_t changes = 0;
@@ -181,17 +189,20 @@ TEST_F(SideBySide, AlertsGoThroughTheSameStatesAtTheSameTimes) {
       const auto at = history.alerts.find(key);
       return at == history.alerts.end() ? std::vector<AlertChange>{} : at->second;
     };
-    EXPECT_TRUE(Agree(in(theirs), in(ours), groups_.intervals.at(groups_.of_alert.at(name))))
+    const Millis interval = groups_.intervals.at(groups_.of_alert.at(name));
+    EXPECT_TRUE(Agree(in(theirs), in(ours), interval))
         << key << "\n  Prometheus:" << Told(in(theirs), begin)
         << "\n  tierwatch: " << Told(in(ours), begin);
     if (in(theirs).size() > 1) names.insert(name);
     changes += in(theirs).size();
+    apart = std::max(apart, Apart(in(theirs), in(ours)) / static_cast<double>(interval.count()));
   }
   // The script has moved every alert.
   for (const auto& [name, group] : groups_.of_alert)
     EXPECT_TRUE(names.contains(name) || name == "Evaluated") << name << " never changed";
   EXPECT_EQ(their_texts_, our_texts_);
-  fmt::print("{} alerts, {} changes of state\n", labels.size(), changes);
+  fmt::print("{} s, {} rules, {} alerts, {} changes of state, at most {:.2f} intervals apart\n",
+             seconds, groups_.rules, labels.size(), changes, apart);
 }
 
 }  // namespace

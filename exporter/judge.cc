@@ -36,6 +36,8 @@ std::string InFolder(const std::string& folder, const char* file) {
   return folder.empty() ? "" : folder + "/" + file;
 }
 
+std::string StateDatabase(const std::string& folder) { return InFolder(folder, "state.db"); }
+
 // All series' names, those of a histogram's parts included.
 std::set<std::string> MetricNames(const Batch& batch) {
   std::set<std::string> names;
@@ -49,7 +51,7 @@ std::set<std::string> MetricNames(const Batch& batch) {
 
 NotifierOptions NotifierOptionsFor(const Config& config) {
   NotifierOptions options;
-  if (!config.storage_path.empty()) options.database_path = config.storage_path + "/state.db";
+  if (!config.storage_path.empty()) options.database_path = StateDatabase(config.storage_path);
   return options;
 }
 
@@ -111,8 +113,7 @@ Judge::~Judge() {
 std::unique_ptr<AlertStore> Judge::OpenStates(const std::string& folder) {
   if (folder.empty()) return nullptr;
   std::string set_aside;
-  Result<Database> database =
-      OpenOrSetAside(InFolder(folder, "state.db"), timeline_.Now(), set_aside);
+  Result<Database> database = OpenOrSetAside(StateDatabase(folder), timeline_.Now(), set_aside);
   if (!set_aside.empty()) {
     instruments_->set_aside.Increment();
     logger_.Error("the state database was damaged: alerts begin anew", {{"error", set_aside}});

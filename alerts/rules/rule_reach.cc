@@ -2,28 +2,49 @@
 
 #include <algorithm>
 
-#include "alerts/promql/ast.h"
 #include "base/labels.h"
 
 namespace tierwatch {
 namespace {
 
+using namespace promql;
+using Visit = std::function<void(const VectorSelector&, const SelectorReach&)>;
+
 constexpr Millis kComputed{3'600'000};
 
-Millis LengthOf(const promql::Duration& duration) {
-  return duration.expr ? kComputed : std::max(duration.value, Millis(0));
+void Shift(SelectorReach& reach, const TimeShift& shift) {
+  reach.back += shift.offset.expr ? kComputed : shift.offset.value;
+  reach.ahead += shift.offset.expr ? kComputed : -shift.offset.value;
+  reach.fixed |= shift.at == TimeShift::At::kTime;
 }
 
-RuleReach ReachOfSelector(const promql::VectorSelector& selector) {
-  RuleReach reach;
-  reach.range = LengthOf(selector.shift.offset);
-  reach.any_metric = true;
+void Lengthen(SelectorReach& reach, const Duration& range) {
+  reach.back += range.expr ? kComputed : range.value;
+}
+
+void Walk(const Expr& expr, SelectorReach reach, const Visit& visit) {
+  if (const auto* selector = std::get_if<VectorSelector>(&expr.node)) {
+    Shift(reach, selector->shift);
+    visit(*selector, reach);
+  } else if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node)) {
+    Shift(reach, matrix->vector.shift);
+    Lengthen(reach, matrix->range);
+    visit(matrix->vector, reach);
+  } else if (const auto* subquery = std::get_if<Subquery>(&expr.node)) {
+    Shift(reach, subquery->shift);
+    Lengthen(reach, subquery->range);
+  }
+  for (const ExprPtr& child : Children(expr)) Walk(*child, reach, visit);
+}
+
+void AddNames(const VectorSelector& selector, RuleReach& reach) {
+  bool named = false;
   for (const series::Matcher& matcher : selector.matchers) {
     if (matcher.name() != kMetricName || matcher.literals().empty()) continue;
-    reach.any_metric = false;
+    named = true;
     reach.metrics.insert(matcher.literals().begin(), matcher.literals().end());
   }
-  return reach;
+  reach.any_metric |= !named;
 }
 
 }  // namespace
@@ -34,18 +55,14 @@ void RuleReach::Add(const RuleReach& other) {
   range = std::max(range, other.range);
 }
 
-RuleReach ReachOf(const promql::Expr& expr) {
-  if (const auto* selector = std::get_if<promql::VectorSelector>(&expr.node))
-    return ReachOfSelector(*selector);
-  if (const auto* matrix = std::get_if<promql::MatrixSelector>(&expr.node)) {
-    RuleReach reach = ReachOfSelector(matrix->vector);
-    reach.range += LengthOf(matrix->range);
-    return reach;
-  }
+void ForEachSelector(const Expr& expr, const Visit& visit) { Walk(expr, {}, visit); }
+
+RuleReach ReachOf(const Expr& expr) {
   RuleReach reach;
-  for (const promql::ExprPtr& child : promql::Children(expr)) reach.Add(ReachOf(*child));
-  if (const auto* subquery = std::get_if<promql::Subquery>(&expr.node))
-    reach.range += LengthOf(subquery->range) + LengthOf(subquery->shift.offset);
+  ForEachSelector(expr, [&](const VectorSelector& selector, const SelectorReach& its) {
+    AddNames(selector, reach);
+    reach.range = std::max(reach.range, its.back);
+  });
   return reach;
 }
 

@@ -1,9 +1,11 @@
 // What a rule looks at: which metrics, and how far back.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 
+#include "alerts/promql/ast.h"
 #include "alerts/promql/promql.h"
 #include "base/clock.h"
 
@@ -18,7 +20,19 @@ struct RuleReach {
   void Add(const RuleReach& other);
 };
 
-/// A range that is computed at evaluation (`[step() * 2]`) counts as an hour.
 RuleReach ReachOf(const promql::Expr& expr);
+
+/// What one selector looks at, ranges, offsets and subqueries around it included.
+struct SelectorReach {
+  Millis back{0};      // samples may be this much older than an evaluation; below 0: are younger
+  Millis ahead{0};     // or, through a negative offset, this much younger
+  bool fixed = false;  // `@ TIME`: it looks at one moment, however the time goes on
+};
+
+/// Calls `visit` with each selector of `expr`. A length that is computed at evaluation counts as an
+/// hour, also as one ahead.
+void ForEachSelector(
+    const promql::Expr& expr,
+    const std::function<void(const promql::VectorSelector&, const SelectorReach&)>& visit);
 
 }  // namespace tierwatch

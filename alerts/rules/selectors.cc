@@ -4,9 +4,9 @@
 #include <set>
 #include <utility>
 
-#include "alerts/promql/ast.h"
 #include "alerts/promql/narrow.h"
 #include "alerts/promql/resolve.h"
+#include "alerts/rules/rule_reach.h"
 #include "alerts/series/matcher.h"
 
 namespace tierwatch {
@@ -24,38 +24,20 @@ std::set<std::string> NamesWritten(const std::vector<RuleGroup>& groups) {
   return names;
 }
 
-const TimeShift* ShiftOf(const Expr& expr) {
-  if (const auto* selector = std::get_if<VectorSelector>(&expr.node)) return &selector->shift;
-  if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node)) return &matrix->vector.shift;
-  if (const auto* subquery = std::get_if<Subquery>(&expr.node)) return &subquery->shift;
-  return nullptr;
-}
-
-bool IsFixed(const Expr& expr) {
-  const TimeShift* shift = ShiftOf(expr);
-  if (shift != nullptr && shift->at == TimeShift::At::kTime) return true;
-  const std::vector<ExprPtr> children = Children(expr);
-  return std::any_of(children.begin(), children.end(),
-                     [](const ExprPtr& child) { return IsFixed(*child); });
-}
-
 class Collector {
  public:
   Collector(std::set<std::string> written, Millis lookback)
       : written_(std::move(written)), lookback_(lookback) {}
 
-  void Collect(const Expr& expr, Millis back, Millis ahead) {
-    if (const TimeShift* shift = ShiftOf(expr)) {
-      back += shift->offset.value;
-      ahead -= shift->offset.value;
-    }
-    if (const auto* selector = std::get_if<VectorSelector>(&expr.node))
-      Add(*selector, back + lookback_, ahead);
-    // Extended ranges look at the sample before theirs too.
-    if (const auto* matrix = std::get_if<MatrixSelector>(&expr.node))
-      Add(matrix->vector, back + matrix->range.value + lookback_, ahead);
-    if (const auto* subquery = std::get_if<Subquery>(&expr.node)) back += subquery->range.value;
-    for (const ExprPtr& child : Children(expr)) Collect(*child, back, ahead);
+  /// False where the expression looks at one moment alone.
+  bool Collect(const Expr& expr, Millis query_offset) {
+    bool fixed = false;
+    ForEachSelector(expr, [&](const VectorSelector& selector, const SelectorReach& reach) {
+      fixed |= reach.fixed;
+      // Extended ranges look at the sample before theirs too.
+      Add(selector, query_offset + reach.back + lookback_, reach.ahead);
+    });
+    return !fixed;
   }
 
   SeriesNeeds needs;
@@ -100,11 +82,10 @@ Result<SeriesNeeds> SeriesNeeded(const std::vector<RuleGroup>& groups, Millis lo
   Collector collector(NamesWritten(groups), lookback);
   for (const RuleGroup& group : groups) {
     for (const Rule& rule : group.rules) {
-      if (IsFixed(*rule.expr))
-        return Error{rule.where.ToString() + ": an expression with @ TIME can't be replayed"};
       const Result<Resolved> resolved = Resolve(rule.expr, {});
       if (!resolved.ok()) return Error(resolved.error()).In(rule.where.ToString());
-      collector.Collect(*resolved->expr, group.query_offset, Millis(0));
+      if (!collector.Collect(*resolved->expr, group.query_offset))
+        return Error{rule.where.ToString() + ": an expression with @ TIME can't be replayed"};
     }
   }
   // A selector without a name may find what one with a name finds: all of a

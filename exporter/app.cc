@@ -16,7 +16,7 @@
 #include "exporter/discovery.h"
 #include "exporter/exposition.h"
 #include "exporter/judge.h"
-#include "exporter/overview.h"
+#include "exporter/overview/overview.h"
 #include "exporter/reloader.h"
 #include "exporter/remote_write.h"
 #include "exporter/runner.h"

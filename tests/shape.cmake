@@ -13,7 +13,8 @@ set(may_include_alerts_receivers base alerts/template alerts/receivers alerts/ru
 set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/alert.h)
 set(may_include_demo base collectors/client demo)
 set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
-  demo exporter exporter/api exporter/chart)
+  demo exporter exporter/api exporter/chart exporter/overview)
+set(may_include_exporter_overview base alerts/promql alerts/rules exporter exporter/overview)
 set(may_include_exporter_chart base alerts/series alerts/promql alerts/template alerts/rules exporter exporter/chart)
 set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify exporter
   exporter/api)

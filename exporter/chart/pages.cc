@@ -7,7 +7,6 @@
 
 #include "base/duration.h"
 #include "base/html.h"
-#include "exporter/overview.h"
 
 namespace tierwatch {
 namespace {
@@ -18,7 +17,7 @@ constexpr Millis kLongestRange{31 * 86'400'000LL};
 
 constexpr std::string_view kStyle = R"(
 body{margin:0 auto;max-width:860px;padding:18px 20px;background:#fff;color:#1c2128;font:15px/1.45 system-ui,sans-serif}
-form{display:flex;gap:8px;margin:0 0 14px}input{font:14px ui-monospace,monospace;padding:6px;border:1px solid #b8c0c8;
+form{display:flex;gap:8px;align-items:center;margin:0 0 14px}input{font:14px ui-monospace,monospace;padding:6px;border:1px solid #b8c0c8;
 border-radius:4px}input[name="g0.expr"]{flex:1}svg{max-width:100%;height:auto;border:1px solid #d9dee3;border-radius:4px}
 table{border-collapse:collapse;width:100%}td{padding:5px 14px 5px 0;border-bottom:1px solid #d9dee3;
 font:13px ui-monospace,monospace;overflow-wrap:anywhere}td:last-child{text-align:right;white-space:nowrap}
@@ -50,7 +49,8 @@ class Charts {
                     "</title><meta name=viewport content=\"width=device-width\"><style>{1}</style>"
                     "<form action=graph><input name=\"g0.expr\" value=\"{0}\" "
                     "aria-label=\"PromQL expression\"><input name=\"g0.range_input\" value=\"{2}\" "
-                    "size=4 aria-label=\"range\"><button>Show</button></form>{3}</html>\n",
+                    "size=4 aria-label=\"range\"><button>Show</button><a "
+                    "href=\".\">overview</a></form>{3}</html>\n",
                     EscapeHtml(expr), kStyle, EscapeHtml(span), content));
   }
 

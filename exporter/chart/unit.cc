@@ -6,7 +6,7 @@
 
 #include "alerts/promql/ast.h"
 #include "alerts/promql/functions.h"
-#include "exporter/overview.h"
+#include "exporter/readable.h"
 
 namespace tierwatch {
 namespace {

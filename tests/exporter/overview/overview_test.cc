@@ -1,4 +1,4 @@
-#include "exporter/overview.h"
+#include "exporter/overview/overview.h"
 
 #include <gtest/gtest.h>
 
@@ -6,11 +6,12 @@
 #include <cmath>
 #include <limits>
 
+#include "exporter/overview/table.h"
+
 namespace tierwatch {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr TimestampMs kNow = 1'762'545'600'000;  // 2025-11-07T20:00:00Z
 
 OverviewSource Source() {
@@ -29,21 +30,7 @@ Alert MakeAlert(Labels labels, AlertState state) {
   return alert;
 }
 
-TEST(OverviewFormat, SpeaksToPeople) {
-  EXPECT_EQ(FormatRatio(0.8734), "87.3 %");
-  EXPECT_EQ(FormatRatio(1), "100 %");
-  EXPECT_EQ(FormatRatio(kNan), "—");
-  EXPECT_EQ(FormatSeconds(0.0042), "4.2 ms");
-  EXPECT_EQ(FormatSeconds(0), "0 s");
-  EXPECT_EQ(FormatSeconds(11'520), "3 h 12 min");
-  EXPECT_EQ(FormatSeconds(90'000), "1 d 1 h");
-  EXPECT_EQ(FormatSeconds(kInfinity), "∞");
-  EXPECT_EQ(FormatBytes(1536), "1.5 KiB");
-  EXPECT_EQ(FormatCount(12'400), "12.4 k");
-  EXPECT_EQ(FormatCount(7), "7");
-}
-
-TEST(OverviewFormat, SparklineBreaksAtGaps) {
+TEST(Sparkline, BreaksAtGaps) {
   const std::string line =
       Sparkline({{0, 1}, {1000, 2}, {2000, kNan}, {30'000, 1}, {31'000, 2}}, 0, 60'000, "t");
   EXPECT_EQ(std::count(line.begin(), line.end(), 'M'), 2) << line;
@@ -69,6 +56,23 @@ TEST(Overview, ShowsFiringAlertsFirstWithSinceWhenAndValue) {
   EXPECT_NE(page.find("pending for 5 s"), std::string::npos);
   EXPECT_NE(page.find("tier=L3-Redis"), std::string::npos);
   EXPECT_NE(page.find("1 firing"), std::string::npos);
+}
+
+TEST(Overview, LeadsFromAnAlertToItsChart) {
+  OverviewSource source = Source();
+  Alert alert = MakeAlert({{"alertname", "LowHitRate"}}, AlertState::kFiring);
+  alert.generator_url = "https://tw.example/graph?g0.expr=up&g0.tab=1";
+  source.alerts = {alert};
+  EXPECT_NE(RenderOverview(source).find(
+                "<a href=\"https://tw.example/graph?g0.expr=up&amp;g0.tab=1\">chart</a>"),
+            std::string::npos);
+}
+
+TEST(Overview, NamesAsManyTargetsThatAreDownAsPeopleRead) {
+  OverviewSource source = Source();
+  source.down.resize(53, {"redis", {{"service", "l3"}}, "connect", "refused", 0});
+  const std::string page = RenderOverview(source);
+  EXPECT_NE(page.find("and 3 more"), std::string::npos);
 }
 
 TEST(Overview, ShowsTargetsThatAreDownWithTheirReason) {
@@ -100,6 +104,28 @@ TEST(Overview, ShowsTiersAndLeavesUnknownCellsEmpty) {
   EXPECT_NE(page.find("L3-Redis"), std::string::npos);
   EXPECT_NE(page.find("✕ DOWN"), std::string::npos);
   EXPECT_NE(page.find("—"), std::string::npos);
+}
+
+TEST(Overview, ShowsHowFullPoolsAre) {
+  OverviewSource source = Source();
+  source.instant = [](std::string_view expr) {
+    const Labels postgres{{"service", "orgs-db"}, {"target", "10.0.0.31:5432"}};
+    const Labels bouncer{{"service", "orgs-db"}, {"target", "10.0.0.31:6432"}};
+    promql::Vector vector;
+    if (expr == "sum by (service, target) (tierwatch_pool_connections)")
+      vector = {{postgres, kNow, 95}};
+    if (expr == "max by (service, target) (tierwatch_pool_connections_max)")
+      vector = {{postgres, kNow, 100}};
+    if (expr == "sum by (service, target) (tierwatch_pool_client_connections)")
+      vector = {{bouncer, kNow, 12}};
+    if (expr == "max by (service, target) (tierwatch_pool_max_wait_seconds)")
+      vector = {{bouncer, kNow, 1.5}};
+    return Result<promql::Vector>(vector);
+  };
+  const std::string page = RenderOverview(source);
+  EXPECT_NE(page.find("<td class=\"n bad\">95</td><td class=\"n \">100</td>"), std::string::npos);
+  EXPECT_NE(page.find("<td class=\"n \">12</td><td class=\"n \">—</td>"), std::string::npos);
+  EXPECT_NE(page.find("<td class=\"n bad\">1.5 s</td>"), std::string::npos);
 }
 
 TEST(Overview, EscapesEveryTextFromOutside) {

@@ -38,16 +38,4 @@ struct OverviewSource {
 /// The whole document, UTF-8, no outside asset, light and dark. Every text from outside is escaped.
 std::string RenderOverview(const OverviewSource& source);
 
-/// A line through `points` (time in ms, value) as inline SVG; a gap where a value is missing for
-/// two steps or NaN.
-/// "" for fewer than two points.
-std::string Sparkline(const std::vector<std::pair<TimestampMs, double>>& points, TimestampMs from,
-                      TimestampMs to, std::string_view title);
-
-/// For people: "87.3 %", "4.2 ms", "3 h 12 min", "1.4 GiB", "12.4 k"; "—" for NaN, "∞" for +Inf.
-std::string FormatRatio(double value);
-std::string FormatSeconds(double value);
-std::string FormatBytes(double value);
-std::string FormatCount(double value);
-
 }  // namespace tierwatch

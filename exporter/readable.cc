@@ -1,12 +1,10 @@
-// Numbers, text and lines as the pages show them.
+#include "exporter/readable.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-
-#include "base/html.h"
-#include "exporter/overview.h"
 
 namespace tierwatch {
 namespace {
@@ -61,44 +59,6 @@ std::string FormatSeconds(double value) {
   if (total < 3600) return fmt::format("{}{} min {} s", sign, total / 60, total % 60);
   if (total < 86'400) return fmt::format("{}{} h {} min", sign, total / 3600, total / 60 % 60);
   return fmt::format("{}{} d {} h", sign, total / 86'400, total / 3600 % 24);
-}
-
-std::string Sparkline(const std::vector<std::pair<TimestampMs, double>>& points, TimestampMs from,
-                      TimestampMs to, std::string_view title) {
-  constexpr double kWidth = 120;
-  constexpr double kHeight = 24;
-  double low = 0;
-  double high = 0;
-  std::size_t finite = 0;
-  for (const auto& [time, value] : points) {
-    if (!std::isfinite(value)) continue;
-    low = finite == 0 ? value : std::min(low, value);
-    high = finite == 0 ? value : std::max(high, value);
-    ++finite;
-  }
-  if (finite < 2 || to <= from) return "";
-  const double range = high > low ? high - low : 1;
-  const auto step = static_cast<double>(to - from) / 60;
-  std::string path;
-  TimestampMs last = 0;
-  bool drawing = false;
-  for (const auto& [time, value] : points) {
-    if (!std::isfinite(value)) {
-      drawing = false;
-      continue;
-    }
-    const bool gap = drawing && static_cast<double>(time - last) > 2.5 * step;
-    const double x = static_cast<double>(time - from) / static_cast<double>(to - from) * kWidth;
-    const double y = high > low ? 1 + (1 - (value - low) / range) * (kHeight - 2) : kHeight / 2;
-    path += fmt::format("{}{:.1f} {:.1f}", drawing && !gap ? "L" : "M", x, y);
-    drawing = true;
-    last = time;
-  }
-  return fmt::format(
-      "<svg class=\"spark\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\" "
-      "role=\"img\"><title>{}</title>"
-      "<path d=\"{}\"/></svg>",
-      kWidth, kHeight, kWidth, kHeight, EscapeHtml(title), path);
 }
 
 }  // namespace tierwatch

@@ -18,7 +18,7 @@
 #include "exporter/judge.h"
 #include "exporter/overview/overview.h"
 #include "exporter/reloader.h"
-#include "exporter/remote_write.h"
+#include "exporter/remote_write/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/scheduler.h"
 #include "exporter/self_metrics.h"

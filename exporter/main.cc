@@ -1,4 +1,4 @@
 // The process.
-#include "exporter/command_line.h"
+#include "exporter/commands/command_line.h"
 
 int main(int argc, char** argv) { return tierwatch::RunCommandLine(argc, argv); }

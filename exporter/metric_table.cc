@@ -10,7 +10,7 @@
 #include "exporter/discovery.h"
 #include "exporter/judge.h"
 #include "exporter/reloader.h"
-#include "exporter/remote_write.h"
+#include "exporter/remote_write/remote_write.h"
 #include "exporter/runner.h"
 #include "exporter/self_metrics.h"
 #include "exporter/snapshot_keeper.h"

@@ -13,11 +13,14 @@ set(may_include_alerts_receivers base alerts/template alerts/receivers alerts/ru
 set(may_include_alerts_notify base alerts/receivers alerts/notify alerts/rules/alert.h)
 set(may_include_demo base collectors/client demo)
 set(may_include_exporter base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/receivers alerts/notify
-  demo exporter exporter/api exporter/chart exporter/overview)
-set(may_include_exporter_overview base alerts/promql alerts/rules exporter exporter/overview)
-set(may_include_exporter_chart base alerts/series alerts/promql alerts/template alerts/rules exporter exporter/chart)
+  demo exporter exporter/api exporter/chart exporter/commands exporter/overview exporter/remote_write)
 set(may_include_exporter_api base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify exporter
   exporter/api)
+set(may_include_exporter_chart base alerts/series alerts/promql alerts/template alerts/rules exporter exporter/chart)
+set(may_include_exporter_commands base collectors alerts/series alerts/promql alerts/template alerts/rules alerts/notify demo
+  exporter exporter/commands)
+set(may_include_exporter_overview base alerts/promql alerts/rules exporter exporter/overview)
+set(may_include_exporter_remote_write base alerts/series exporter exporter/remote_write)
 
 # Libraries that one place alone may include.
 set(only_yaml-cpp/ "^base/yaml\\.cc$")
@@ -28,9 +31,9 @@ set(only_cairo/ "^exporter/chart/drawing\\.cc$")
 set(only_sqlite3 "^base/database\\.cc$")
 set(only_hiredis/ "^collectors/client/")
 set(only_pqxx/ "^collectors/client/")
-set(only_CLI/ "^exporter/command_line\\.cc$")
-set(only_protozero/ "^exporter/remote_write_")
-set(only_snappy "^exporter/remote_write_request\\.cc$")
+set(only_CLI/ "^exporter/commands/command_line\\.cc$")
+set(only_protozero/ "^exporter/remote_write/")
+set(only_snappy "^exporter/remote_write/remote_write_request\\.cc$")
 set(only_civetweb "^(exporter/http_server\\.cc|demo/http_listener\\.cc)$")
 
 set(broken 0)

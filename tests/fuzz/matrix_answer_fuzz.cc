@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "exporter/prometheus_client.h"
+#include "exporter/commands/prometheus_client.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   (void)tierwatch::ReadMatrixAnswer({reinterpret_cast<const char*>(data), size});

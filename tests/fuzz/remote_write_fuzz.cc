@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "exporter/remote_write_request.h"
+#include "exporter/remote_write/remote_write_request.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tierwatch;

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/duration.h"
-#include "exporter/prometheus_client.h"
+#include "exporter/commands/prometheus_client.h"
 #include "tests/support/process.h"
 #include "tests/support/prometheus/prometheus_server.h"
 

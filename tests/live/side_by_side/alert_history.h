@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "exporter/prometheus_client.h"
+#include "exporter/commands/prometheus_client.h"
 
 namespace tierwatch {
 

@@ -1,5 +1,5 @@
 // The demo's story: lines on the terminal, and when an alert is done.
-#include "exporter/demo_story.h"
+#include "exporter/commands/demo_story.h"
 
 #include <gtest/gtest.h>
 

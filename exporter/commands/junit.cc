@@ -1,4 +1,4 @@
-#include "exporter/junit.h"
+#include "exporter/commands/junit.h"
 
 #include <fmt/format.h>
 

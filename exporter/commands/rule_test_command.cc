@@ -1,4 +1,4 @@
-#include "exporter/rule_test_command.h"
+#include "exporter/commands/rule_test_command.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -14,8 +14,8 @@
 #include "alerts/rules/rule_test_file.h"
 #include "alerts/rules/rule_tester.h"
 #include "base/duration.h"
+#include "exporter/commands/junit.h"
 #include "exporter/config.h"
-#include "exporter/junit.h"
 
 namespace tierwatch {
 namespace {

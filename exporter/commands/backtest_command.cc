@@ -1,4 +1,4 @@
-#include "exporter/backtest_command.h"
+#include "exporter/commands/backtest_command.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
-#include "exporter/prometheus_client.h"
+#include "exporter/commands/prometheus_client.h"
 
 namespace tierwatch {
 namespace {

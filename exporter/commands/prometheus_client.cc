@@ -1,4 +1,4 @@
-#include "exporter/prometheus_client.h"
+#include "exporter/commands/prometheus_client.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "exporter/commands.h"
+#include "exporter/commands/commands.h"
 
 #include <fmt/format.h>
 #include <pthread.h>
@@ -11,12 +11,12 @@
 #include "alerts/rules/rule_export.h"
 #include "base/duration.h"
 #include "exporter/app.h"
-#include "exporter/backtest_command.h"
+#include "exporter/commands/backtest_command.h"
+#include "exporter/commands/prometheus_client.h"
+#include "exporter/commands/query_text.h"
 #include "exporter/config.h"
 #include "exporter/metric_table.h"
 #include "exporter/process_signals.h"
-#include "exporter/prometheus_client.h"
-#include "exporter/query_text.h"
 
 namespace tierwatch {
 namespace {

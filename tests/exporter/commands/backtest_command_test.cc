@@ -1,4 +1,4 @@
-#include "exporter/backtest_command.h"
+#include "exporter/commands/backtest_command.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "exporter/remote_write.h"
+#include "exporter/remote_write/remote_write.h"
 
 #include <fmt/format.h>
 #include <prometheus/counter.h>
@@ -13,7 +13,7 @@
 
 #include "base/instruments.h"
 #include "base/labels.h"
-#include "exporter/remote_write_request.h"
+#include "exporter/remote_write/remote_write_request.h"
 
 namespace tierwatch {
 namespace {

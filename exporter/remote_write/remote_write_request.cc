@@ -1,4 +1,4 @@
-#include "exporter/remote_write_request.h"
+#include "exporter/remote_write/remote_write_request.h"
 
 #include <fmt/format.h>
 #include <snappy.h>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/labels.h"
-#include "exporter/remote_write_histogram.h"
+#include "exporter/remote_write/remote_write_histogram.h"
 
 namespace tierwatch {
 namespace {

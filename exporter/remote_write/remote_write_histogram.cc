@@ -1,4 +1,4 @@
-#include "exporter/remote_write_histogram.h"
+#include "exporter/remote_write/remote_write_histogram.h"
 
 #include <fmt/format.h>
 

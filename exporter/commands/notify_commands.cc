@@ -1,4 +1,4 @@
-#include "exporter/notify_commands.h"
+#include "exporter/commands/notify_commands.h"
 
 #include <fmt/format.h>
 

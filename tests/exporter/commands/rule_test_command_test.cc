@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "exporter/junit.h"
+#include "exporter/commands/junit.h"
 #include "tests/support/conformance.h"
 #include "tests/support/process.h"
 

@@ -1,10 +1,10 @@
-#include "exporter/rules_check_command.h"
+#include "exporter/commands/rules_check_command.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "exporter/commands/prometheus_client.h"
 #include "exporter/config.h"
-#include "exporter/prometheus_client.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
 

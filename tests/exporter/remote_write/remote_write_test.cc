@@ -1,6 +1,6 @@
 // POST /api/v1/write from its bytes to the samples that a query sees, by both versions of the
 // specification.
-#include "exporter/remote_write.h"
+#include "exporter/remote_write/remote_write.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "exporter/query_text.h"
+#include "exporter/commands/query_text.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "exporter/demo_story.h"
+#include "exporter/commands/demo_story.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "exporter/command_line.h"
+#include "exporter/commands/command_line.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,12 +11,12 @@
 
 #include "base/log.h"
 #include "build_info.inc"
-#include "exporter/backtest_command.h"
-#include "exporter/commands.h"
-#include "exporter/demo_command.h"
-#include "exporter/notify_commands.h"
-#include "exporter/rule_test_command.h"
-#include "exporter/rules_check_command.h"
+#include "exporter/commands/backtest_command.h"
+#include "exporter/commands/commands.h"
+#include "exporter/commands/demo_command.h"
+#include "exporter/commands/notify_commands.h"
+#include "exporter/commands/rule_test_command.h"
+#include "exporter/commands/rules_check_command.h"
 
 namespace tierwatch {
 namespace {

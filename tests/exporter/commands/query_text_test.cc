@@ -1,5 +1,5 @@
 // Answers of the query API as text for people. The bodies are those of Prometheus 2.42.
-#include "exporter/query_text.h"
+#include "exporter/commands/query_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "exporter/rules_check_command.h"
+#include "exporter/commands/rules_check_command.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <cstdio>
 
 #include "base/duration.h"
+#include "exporter/commands/prometheus_client.h"
 #include "exporter/config.h"
 #include "exporter/metric_table.h"
-#include "exporter/prometheus_client.h"
 
 namespace tierwatch {
 namespace {

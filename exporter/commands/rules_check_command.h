@@ -4,7 +4,7 @@
 #include <string>
 
 #include "alerts/rules/rule_check.h"
-#include "exporter/commands.h"
+#include "exporter/commands/commands.h"
 
 namespace tierwatch {
 

@@ -1,4 +1,4 @@
-#include "exporter/demo_command.h"
+#include "exporter/commands/demo_command.h"
 
 #include <fmt/format.h>
 
@@ -18,8 +18,8 @@
 #include "demo/short_rules.h"
 #include "demo/webhook_printer.h"
 #include "exporter/app.h"
+#include "exporter/commands/demo_story.h"
 #include "exporter/config.h"
-#include "exporter/demo_story.h"
 #include "exporter/process_signals.h"
 
 namespace tierwatch {

@@ -19,6 +19,8 @@ constexpr Millis kTendEvery{30'000}, kPruneEvery{60'000};
 constexpr Millis kSoon{20};
 // Samples of a former process that end no longer ago leave no gap worth waiting for.
 constexpr TimestampMs kNoGap = 60'000;
+// Whoever sends samples by itself has noticed by then that it can again, and has scraped.
+constexpr TimestampMs kSendersReturn = 60'000;
 // A sample was stamped a moment ago; one that says otherwise was stamped before the clock was set.
 constexpr TimestampMs kMoment = 1'000;
 constexpr TimestampMs kEvaluationMargin = 30'000;
@@ -96,7 +98,7 @@ Judge::Judge(Config& config, Timeline& timeline, Logger& logger, prometheus::Reg
                   .logger = logger,
                   .registry = registry,
                   .states = states_.get()}) {
-  evaluator_.Restore(SettledAt());
+  evaluator_.Restore(SettledAt(config.remote_write));
   tending_ = std::jthread([this](const std::stop_token& stop) { Tend(stop); });
 }
 
@@ -127,9 +129,10 @@ std::unique_ptr<AlertStore> Judge::OpenStates(const std::string& folder) {
 }
 
 // From when on the windows of rules have no gap.
-TimestampMs Judge::SettledAt() const {
+TimestampMs Judge::SettledAt(bool remote_write) const {
   const TimestampMs now = timeline_.Now(), newest = store_.NewestTime();
-  return newest < now - kNoGap ? now : 0;
+  if (newest >= now - kNoGap) return 0;
+  return remote_write ? now + kSendersReturn : now;
 }
 
 void Judge::Append(const BatchPtr& batch) {

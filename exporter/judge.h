@@ -41,7 +41,7 @@ class Judge {
 
   /// Takes rules and alerting out of `config`; the rest of the arguments must outlive it.
   /// `ready`: that there is something to judge. Until then an alert of a former process stays what
-  /// it was.
+  /// it was; where samples also come by remote write, and the last ones are old, for a minute more.
   Judge(
       Config& config, Timeline& timeline, Logger& logger, prometheus::Registry& registry,
       std::function<bool()> ready = [] { return true; });
@@ -76,7 +76,7 @@ class Judge {
   struct Instruments;
 
   std::unique_ptr<AlertStore> OpenStates(const std::string& folder);
-  TimestampMs SettledAt() const;
+  TimestampMs SettledAt(bool remote_write) const;
   void Tend(const std::stop_token& stop);
   void FollowClock();
 

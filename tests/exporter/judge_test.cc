@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "tests/support/fake_clock.h"
@@ -142,7 +143,7 @@ class JudgeTest : public testing::Test {
   JudgeTest() { Begin(kChain); }
 
   /// A judge whose predecessor, if any, has ended.
-  void Begin(const std::string& rules) {
+  void Begin(const std::string& rules, bool remote_write = false) {
     judge_.reset();
     registry_ = std::make_unique<prometheus::Registry>();
     Diagnostics diagnostics;
@@ -158,6 +159,7 @@ class JudgeTest : public testing::Test {
     config.alerting = ReadNotifyConfig(node.value(), diagnostics);
     EXPECT_EQ(diagnostics.ToString(), "");
     config.rules = Rules(rules);
+    config.remote_write = remote_write;
     judge_ = std::make_unique<Judge>(config, timeline_, *logger_, *registry_);
   }
   void Append(double available, bool turned = false) {
@@ -225,6 +227,22 @@ TEST_F(JudgeTest, KnowsItsAlertsAfterARestart) {
   EXPECT_NE(Show(judge_->Instant("ALERTS", timeline_.Now())), "") << "samples are kept, too";
   Append(1);
   ASSERT_TRUE(WaitUntil([&] { return Pages("resolved") > 0; }));
+}
+
+// Samples were lost with the former process, and those who send them are not back yet.
+TEST_F(JudgeTest, WaitsForSendersOfSamplesBeforeItEndsAnAlert) {
+  Append(0);
+  ASSERT_TRUE(WaitUntil([&] { return Pages("firing") > 0; }));
+  for (const bool remote_write : {true, false}) {
+    judge_.reset();
+    std::filesystem::remove(folder_.path() + "/samples");
+    Begin(kChain, remote_write);
+    for (TimestampMs last = 0, more = 3; more > 0; --more) {
+      ASSERT_TRUE(WaitUntil([&] { return judge_->Groups().at(0).last_evaluation > last; }));
+      last = judge_->Groups().at(0).last_evaluation;
+    }
+    EXPECT_EQ(judge_->Alerts().size(), remote_write ? 1u : 0u);
+  }
 }
 
 TEST_F(JudgeTest, ADamagedStateIsSetAsideAndItGoesOn) {

@@ -1,8 +1,8 @@
 """What many partitions cost: tierwatch beside postgres_exporter that shows every table, on the same server.
 
-usage: ./dev bench partitions [--partitions 10000] [--scrapes 10] [--interval 10]
+usage: ./dev bench partitions [--partitions 10000] [--tables 1] [--scrapes 10] [--interval 10]
 
-One PostgreSQL with one range-partitioned table; nothing else runs on it. Each program is scraped alone, once each interval,
+One PostgreSQL with range-partitioned tables that share the partitions evenly; nothing else runs on it. Each program is scraped alone, once each interval,
 and tierwatch samples as often as it is scraped, its ten largest partitions by name. postgres_exporter has the tables of its
 own shipped example: pg_stat_user_tables and pg_statio_user_tables. "server" is what PostgreSQL used. Then four scrapers
 read tierwatch's /metrics, 20 times a second each, while it samples each second.
@@ -84,18 +84,19 @@ def scrape_latency(url, scrapers=4, scrapes=400, interval=0.05):
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench partitions")
     parser.add_argument("--partitions", type=int, default=10000)
+    parser.add_argument("--tables", type=int, default=1)
     parser.add_argument("--scrapes", type=int, default=10)
     parser.add_argument("--interval", type=float, default=10)
     options = parser.parse_args(arguments)
     folder = Folder()
     server = Postgres("primary", folder)
-    build_table(server, options.partitions)
+    build_table(server, options.partitions, options.tables)
     rows = []
     for name, start in [("postgres_exporter, with tables", lambda: start_exporter(folder, server)),
                         ("tierwatch", lambda: start_tierwatch(folder, "tierwatch", server, options.interval))]:
         processes, urls = start()
         rows.append(measure(name, processes, urls, [server], options.scrapes, options.interval))
-    print(f"{options.partitions} partitions, {options.scrapes} scrapes, one each {options.interval:g} s\n")
+    print(f"{options.partitions} partitions of {options.tables} tables, {options.scrapes} scrapes, one each {options.interval:g} s\n")
     print_table(rows)
     peer, own = rows
     for column in ("CPU ms per scrape", "servers' CPU ms per scrape", "series"):

@@ -25,18 +25,23 @@ TABLES = """pg_stat_user_tables:
               "seq_scan idx_scan n_tup_ins n_tup_upd n_tup_del n_live_tup n_dead_tup".split())
 
 
-def build_table(primary, partitions):
+def build_table(primary, partitions, tables=1):
+    """Partitions of a day each, of `tables` tables in turn, with ten rows each."""
     primary.sql("create database tw")
-    primary.sql("create table events(at timestamptz not null, id bigint not null, primary key(at, id)) "
-                "partition by range(at)", "tw")
+    names = ["events"] if tables == 1 else [f"events{i}" for i in range(tables)]
+    for name in names:
+        primary.sql(f"create table {name}(at timestamptz not null, id bigint not null, primary key(at, id)) "
+                    "partition by range(at)", "tw")
     day = "(timestamptz '2024-01-01' + interval '{} days')"
     for first in range(0, partitions, 100):
         statements = ["begin;"]
         for i in range(first, min(first + 100, partitions)):
+            table, turn = names[i % tables], i // tables
+            leaf = f"{table}_{turn:05d}"
             statements.append(
-                "do $$ begin execute format('create table events_{0:05d} partition of events for values from (%L) to (%L)', "
-                "{1}, {2}); end $$;".format(i, day.format(i), day.format(i + 1)))
-            statements.append(f"insert into events_{i:05d} select {day.format(i)}, g from generate_series(1, 10) g;")
+                "do $$ begin execute format('create table {0} partition of {1} for values from (%L) to (%L)', "
+                "{2}, {3}); end $$;".format(leaf, table, day.format(turn), day.format(turn + 1)))
+            statements.append(f"insert into {leaf} select {day.format(turn)}, g from generate_series(1, 10) g;")
         primary.sql("\n".join(statements) + "commit;", "tw")
     primary.sql("analyze; checkpoint", "tw")
 

@@ -113,11 +113,17 @@ class Scraper:
         self.path = parts.path
         self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
 
+    def _answer(self):
+        self.connection.request("GET", self.path, headers={"Accept-Encoding": "gzip"})
+        return self.connection.getresponse()
+
     def scrape(self):
         """Seconds that one scrape took, and the bytes on the wire."""
         begin = time.perf_counter()
-        self.connection.request("GET", self.path, headers={"Accept-Encoding": "gzip"})
-        answer = self.connection.getresponse()
+        try:
+            answer = self._answer()
+        except http.client.RemoteDisconnected:  # it idled for longer than the server keeps it
+            answer = self._answer()
         body = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{self.path}: HTTP {answer.status}")

@@ -89,7 +89,8 @@ struct App::Parts {
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
                                [this](const BatchPtr& batch) { judge.Append(batch); }};
   // At worst a thread for each target: however many hang, they hold up no other.
-  Scheduler scheduler{std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)};
+  Scheduler scheduler{
+      {.max_threads = std::clamp<std::size_t>(config.targets.size() + 1, 64, 1024)}};
   std::optional<TargetSet> targets;
   std::optional<Discovery> discovery;
   std::stop_source stopping;                  // ends what is asked of us

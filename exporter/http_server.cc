@@ -3,6 +3,9 @@
 #include <civetweb.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -168,6 +171,22 @@ Result<std::string> ListeningPorts(const std::string& address) {
   return address.starts_with(":") ? address.substr(1) : address;
 }
 
+void Knock(const std::string& host, int port) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  if (::getaddrinfo(host.empty() ? "127.0.0.1" : host.c_str(), std::to_string(port).c_str(), &hints,
+                    &found) != 0) {
+    return;
+  }
+  const int caller = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (caller >= 0) {
+    ::connect(caller, found->ai_addr, found->ai_addrlen);
+    ::close(caller);
+  }
+  ::freeaddrinfo(found);
+}
+
 }  // namespace
 
 HttpReply AnswerFailure() { return Plain(500, "internal error; the log says more"); }
@@ -245,8 +264,16 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
   return server;
 }
 
+// civetweb looks each two seconds whether it is to stop, and whenever somebody comes.
 HttpServer::~HttpServer() {
-  if (state_->context != nullptr) mg_stop(state_->context);
+  if (state_->context != nullptr) {
+    const std::string& address = state_->options.listen_address;
+    std::jthread knocker([host = address.substr(0, address.rfind(':')),
+                          port = port()](const std::stop_token& stopped) {
+      for (; !stopped.stop_requested(); std::this_thread::sleep_for(Millis(10))) Knock(host, port);
+    });
+    mg_stop(state_->context);
+  }
   mg_exit_library();
 }
 

@@ -8,8 +8,10 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,7 +27,7 @@ class Rhythm {
   /// The first slot after `time`.
   SteadyTime After(SteadyTime time) const;
   /// When to run for the first time: soon, and not all jobs at once.
-  SteadyTime First(SteadyTime start) const;
+  SteadyTime First(SteadyTime start, Millis within) const;
 
  private:
   Millis interval_;
@@ -43,16 +45,22 @@ struct Job {
 using JobId = std::size_t;
 inline constexpr JobId kNoJob = static_cast<JobId>(-1);
 
+struct SchedulerOptions {
+  std::size_t max_threads = 64;
+  Millis idle_time{10'000};         // a thread that has had nothing to do for so long leaves
+  Millis first_runs_within{1'000};  // of Start, or of Add
+};
+
 /// Runs jobs from Start to Stop. A thread is added when a job is due and all threads are busy, up
-/// to the limit; one that has had nothing to do for `idle_time` leaves.
+/// to the limit.
 class Scheduler {
  public:
-  explicit Scheduler(std::size_t max_threads = 64, Millis idle_time = Millis(10'000));
+  explicit Scheduler(SchedulerOptions options = {});
   ~Scheduler() { Stop(); }
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Its first run comes within a second of Start, or of now. Thread-safe.
+  /// Thread-safe.
   JobId Add(Job job);
   /// Starts the job no more, asks it to stop where it runs, and waits for that. Thread-safe; not
   /// for the job itself.
@@ -61,8 +69,8 @@ class Scheduler {
   /// Starts nothing any more, asks running jobs to stop and waits for them, as long as they take.
   /// Thread-safe.
   void Stop();
-  /// Runs a job once at `time`, outside its slots, which stay as they are; not where it runs then.
-  /// Several such wishes are one, the earliest. Thread-safe.
+  /// Runs a job once at `time`, outside its slots, which stay as they are; where it runs then, once
+  /// more after that. Several such wishes are one, the earliest. Thread-safe.
   void RunAt(JobId id, SteadyTime time);
   /// The worker threads of now, for metrics and tests. Thread-safe.
   std::size_t threads() const;
@@ -72,30 +80,38 @@ class Scheduler {
     Job job;
     SteadyTime due;
     SteadyTime wanted = SteadyTime::max();  // out of turn
+    SteadyTime listed = SteadyTime::max();  // where timeline_ has it
     bool busy = false;                      // queued or running
     bool removed = false;
     std::stop_source stop{};
   };
+  struct Worker {
+    std::condition_variable wake{};
+    bool called = false;
+  };
 
+  void List(Entry& entry);
   void Dispatch();
   SteadyTime EnqueueDue(SteadyTime now);
   void Enqueue(Entry& entry);
   void AddWorker();
   void Work();
+  bool AwaitWork(std::unique_lock<std::mutex>& lock, Worker& self);
+  void RunFirst(std::unique_lock<std::mutex>& lock);
 
-  const std::size_t max_threads_;
-  const Millis idle_time_;
+  const SchedulerOptions options_;
   std::stop_source stop_;
 
   mutable std::mutex mutex_;      // guards all below
-  std::condition_variable work_;  // workers: something is queued, or the end
   std::condition_variable wake_;  // the dispatcher: something is due earlier, or the end
   std::condition_variable left_;  // Stop and Remove: a worker left, or a job was done
   std::map<JobId, Entry> entries_;
   JobId next_id_ = 0;
+  std::set<std::pair<SteadyTime, Entry*>> timeline_;  // when each entry is to be looked at next
   std::deque<Entry*> queue_;
   std::size_t workers_ = 0;
-  std::size_t idle_ = 0;
+  std::size_t coming_ = 0;     // workers on their way to the queue
+  std::vector<Worker*> idle_;  // the last one is called first, so that those not needed leave
   std::thread dispatcher_;
 };
 

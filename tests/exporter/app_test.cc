@@ -20,9 +20,11 @@ using testing::Not;
 // Gives one gauge, or takes its whole time.
 class Source final : public Collector {
  public:
-  explicit Source(std::atomic<bool>& hangs) : hangs_(hangs) {}
+  Source(std::atomic<bool>& hangs, std::atomic<int>& hanging) : hangs_(hangs), hanging_(hanging) {}
   Sample Collect(const SampleContext& context) override {
+    ++hanging_;
     while (hangs_ && !context.stop.stop_requested()) std::this_thread::sleep_for(Millis(5));
+    --hanging_;
     Sample sample;
     sample.families.push_back(
         {"tierwatch_test_value", "Test.", prometheus::MetricType::Gauge, {{}}});
@@ -31,6 +33,7 @@ class Source final : public Collector {
 
  private:
   std::atomic<bool>& hangs_;
+  std::atomic<int>& hanging_;
 };
 
 class AppTest : public testing::Test {
@@ -42,8 +45,8 @@ class AppTest : public testing::Test {
       WatchedTarget target;
       target.collector = "test";
       target.labels = Labels{{"service", "s"}, {"target", name}};
-      target.interval = target.timeout = Millis(1'000);
-      target.source = std::make_unique<Source>(hangs_);
+      target.interval = target.timeout = Millis(100);
+      target.source = std::make_unique<Source>(hangs_, hanging_);
       config.targets.push_back(std::move(target));
     }
     auto app = App::Start(std::move(config), clock_, *logger_);
@@ -60,6 +63,7 @@ class AppTest : public testing::Test {
   }
 
   std::atomic<bool> hangs_ = false;
+  std::atomic<int> hanging_ = 0;
   SystemClock clock_;
   std::unique_ptr<Logger> logger_ = MakeNullLogger();
   std::unique_ptr<App> app_;
@@ -93,10 +97,9 @@ TEST_F(AppTest, IsNotReadyBeforeTheFirstSamplings) {
 TEST_F(AppTest, StopsThoughATargetHangs) {
   hangs_ = true;
   Start();
-  std::this_thread::sleep_for(Millis(300));
-  const auto begin = std::chrono::steady_clock::now();
-  app_.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  ASSERT_TRUE(WaitUntil([&] { return hanging_ == 2; }));
+  app_.reset();  // for ever, if it waited for them
+  EXPECT_EQ(hanging_, 0);
 }
 
 TEST_F(AppTest, AReloadTakesTargetsWholeOrNotAtAll) {

@@ -29,8 +29,8 @@ TEST(Rhythm, SlotsAreOffsetPlusMultiplesOfTheInterval) {
 }
 
 TEST(Rhythm, FirstRunsAreWithinASecondOrTheInterval) {
-  EXPECT_EQ(Rhythm(100ms, 30).First(At(7)), At(37));
-  EXPECT_EQ(Rhythm(10s, 5'000).First(At(0)), At(500));
+  EXPECT_EQ(Rhythm(100ms, 30).First(At(7), 1s), At(37));
+  EXPECT_EQ(Rhythm(10s, 5'000).First(At(0), 1s), At(500));
 }
 
 TEST(Scheduler, RunsJobsInTheirRhythm) {
@@ -60,7 +60,7 @@ TEST(Scheduler, ASlowJobIsNeverStackedAndHoldsUpNoOther) {
 TEST(Scheduler, GrowsWhileJobsBlockUpToItsLimitAndShrinksAgain) {
   std::atomic<bool> release = false;
   std::atomic<int> running = 0;
-  Scheduler scheduler(8, 50ms);
+  Scheduler scheduler({.max_threads = 8, .idle_time = 50ms, .first_runs_within = 0ms});
   for (int i = 0; i < 20; ++i) {
     scheduler.Add({Rhythm(1h, 0), [&](std::stop_token) {
                      ++running;
@@ -78,7 +78,7 @@ TEST(Scheduler, GrowsWhileJobsBlockUpToItsLimitAndShrinksAgain) {
 TEST(Scheduler, HundredsOfQuickJobsNeedFewThreads) {
   std::atomic<int> runs = 0;
   std::atomic<std::size_t> most = 0;
-  Scheduler scheduler(300);  // a thread for each, if it came to that
+  Scheduler scheduler({.max_threads = 300});  // a thread for each, if it came to that
   for (std::uint64_t i = 0; i < 300; ++i) {
     scheduler.Add({Rhythm(200ms, i * 0x9e3779b9), [&](std::stop_token) {
                      ++runs;
@@ -103,6 +103,26 @@ TEST(Scheduler, RunsAJobOutOfTurnOnce) {
   scheduler.RunAt(job, now + 2h);
   EXPECT_TRUE(Soon([&] { return runs == 2; }));
   std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Scheduler, WhatIsWantedOfARunningJobIsDoneAfterIt) {
+  std::atomic<int> runs = 0;
+  std::atomic<bool> release = false;
+  Scheduler scheduler({.first_runs_within = 0ms});
+  const JobId job = scheduler.Add({Rhythm(1h, 0), [&](std::stop_token) {
+                                     ++runs;
+                                     while (!release) std::this_thread::sleep_for(1ms);
+                                   }});
+  scheduler.Start();
+  ASSERT_TRUE(Soon([&] { return runs == 1; }));
+  scheduler.RunAt(job, std::chrono::steady_clock::now());
+  scheduler.RunAt(job, std::chrono::steady_clock::now());
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(runs, 1);
+  release = true;
+  EXPECT_TRUE(Soon([&] { return runs == 2; }));
+  std::this_thread::sleep_for(20ms);
   EXPECT_EQ(runs, 2);
 }
 

@@ -71,7 +71,7 @@ class TargetSetTest : public testing::Test {
   std::mutex mutex_;
   std::vector<std::string> forgotten_, members_;
   ConnectionWatch connections_;
-  Scheduler scheduler_;
+  Scheduler scheduler_{{.first_runs_within = Millis(20)}};
   std::optional<TargetSet> targets_{TargetSetParts{
       .clock = clock_,
       .logger = *logger_,

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "alerts/notify/delivery.h"
 #include "base/http_client.h"
 #include "tests/live/program.h"
 #include "tests/support/http_sink.h"
@@ -85,7 +86,8 @@ TEST(LossLiveTest, KillsAtAnyMomentLoseAndDoubleNothing) {
   HttpSink sink;
   std::vector<SinkReply> replies(150, SinkReply{.status = 503});
   // Slow enough that there is something left to tell at the last kill.
-  replies.insert(replies.end(), static_cast<std::size_t>(10 * kills), {.delay = Millis{50}});
+  replies.insert(replies.end(), 10 * kAlerts,
+                 {.delay = Millis{25 + kills} * DeliveryOptions().threads_per_queue});
   sink.Script(std::move(replies));
   const std::int64_t end = SystemClock().Now() / 1000 + 40 + kills;
   Program program(
@@ -99,6 +101,7 @@ TEST(LossLiveTest, KillsAtAnyMomentLoseAndDoubleNothing) {
     ASSERT_TRUE(sink.WaitForRequests(sink.Requests().size() + more, Millis{60'000}));
     program.Kill();
   }
+  sink.Always("/", {});
   program.Start();
   ASSERT_TRUE(
       WaitUntil([&] { return Count(Listen(sink), "A", true) == kAlerts; }, Millis{120'000}));

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/duration.h"
+#include "base/labels.h"
 
 namespace tierwatch {
 namespace {
@@ -252,6 +253,14 @@ std::string YamlNode::Describe() const {
   constexpr std::size_t kShown = 60;
   return text().size() <= kShown ? fmt::format("\"{}\"", text())
                                  : fmt::format("\"{}…\"", text().substr(0, kShown));
+}
+
+std::string YamlNode::Canonical() const {
+  std::string all = IsScalar() ? Quote(text()) : IsMap() ? "{" : "[";
+  for (const YamlNode& item : items()) all += item.Canonical() + ",";
+  for (const Entry& entry : entries())
+    all += Quote(entry.key) + ":" + entry.value.Canonical() + ",";
+  return all + (IsScalar() ? "" : IsMap() ? "}" : "]");
 }
 
 YamlMap::YamlMap(const YamlNode& node, std::string_view what, Diagnostics& diagnostics)

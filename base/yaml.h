@@ -49,6 +49,8 @@ class YamlNode {
   const Location& where() const;
   /// "a list", "a map", "nothing", or the scalar in quotes: what an error says it found.
   std::string Describe() const;
+  /// All that it holds in one line: the same for equal nodes, wherever they stand.
+  std::string Canonical() const;
 
  private:
   friend class YamlBuilder;

@@ -33,16 +33,9 @@ constexpr Millis kSelfInterval{15'000};
 constexpr Millis kShortestTrend{60'000}, kLongestTrend{15 * 60'000};
 constexpr Millis kReadyMargin{2'000};  // for the first samplings to begin, on top of their timeout
 
-// Has every notification link to charts.
-std::shared_ptr<const ChartLinks> LinkCharts(Config& config) {
-  auto links = std::make_shared<const ChartLinks>(
-      config.external_url, ChartKey(config.storage_path), config.charts.value_or(Millis(0)));
-  if (config.charts) {
-    config.alerting.chart_url = [links](const Alert& alert, TimestampMs now) {
-      return links->For(alert, now);
-    };
-  }
-  return links;
+std::shared_ptr<const ChartLinks> MakeChartLinks(const Config& config) {
+  return std::make_shared<const ChartLinks>(config.external_url, ChartKey(config.storage_path),
+                                            config.charts.value_or(Millis(0)));
 }
 
 }  // namespace
@@ -50,9 +43,15 @@ std::shared_ptr<const ChartLinks> LinkCharts(Config& config) {
 // In the order of the data's way; destroyed against it: first nobody asks, then nobody samples.
 struct App::Parts {
   Parts(Config c, const Clock& machine, Logger& l)
-      : config(std::move(c)), chart_links(LinkCharts(config)), clock(machine), logger(l) {}
+      : config(std::move(c)), chart_links(MakeChartLinks(config)), clock(machine), logger(l) {
+    LinkCharts(config);
+  }
   ~Parts();
 
+  void LinkCharts(Config& configured) const;
+  void Apply(Config fresh);
+  Result<void> Reload();
+  void StartHeartbeat(std::optional<HeartbeatConfig> wanted);
   void AddTargets();
   void AddSelf();
   void Discover();
@@ -77,13 +76,8 @@ struct App::Parts {
   ConnectionWatch connections;
   std::atomic<bool> sampling = false;  // all that is listed is watched
   Judge judge{config, clock, logger, *registry, [this] { return sampling && Ready(); }};
-  Reloader reloader{config,
-                    [this](Config fresh) {
-                      targets->Watch(Origin::kListed, std::move(fresh.targets));
-                      discovery->Replace(std::move(fresh.discovered));
-                      judge.ReplaceRules(std::move(fresh.rules));
-                    },
-                    clock, logger, *registry};
+  Reloader reloader{config, [this](Config fresh) { Apply(std::move(fresh)); }, clock, logger,
+                    *registry};
   std::atomic<TimestampMs> last_batch = clock.Now();
   std::vector<BatchSink> sinks{[this](const BatchPtr&) { last_batch = clock.Now(); },
                                [this](const BatchPtr& batch) { exposition.Publish(*batch); },
@@ -96,16 +90,47 @@ struct App::Parts {
   std::stop_source stopping;                  // ends what is asked of us
   std::unique_ptr<RemoteWrite> remote_write;  // null where it is off
   std::unique_ptr<HttpServer> server;
-  std::optional<Heartbeat> heartbeat;  // ends first: it asks all others
+  std::optional<Heartbeat> heartbeat;
+  std::atomic<bool> begun = false;  // all of the above is there
 };
 
 App::Parts::~Parts() {
   stopping.request_stop();
-  heartbeat.reset();
-  server.reset();
+  server.reset();     // from here on nobody asks for a reload
+  heartbeat.reset();  // it asks all others
   discovery.reset();
   scheduler.Stop();
   targets.reset();  // their connections ask the scheduler
+}
+
+// Has every notification link to charts.
+void App::Parts::LinkCharts(Config& configured) const {
+  if (!configured.charts) return;
+  configured.alerting.chart_url = [links = chart_links](const Alert& alert, TimestampMs now) {
+    return links->For(alert, now);
+  };
+}
+
+Result<void> App::Parts::Reload() {
+  if (!begun) return Error{"tierwatch is still starting"};
+  return reloader.Reload();
+}
+
+// Whoever is to be told first, so that new rules find them.
+void App::Parts::Apply(Config fresh) {
+  LinkCharts(fresh);
+  std::optional<HeartbeatConfig> beat = std::exchange(fresh.alerting.heartbeat, std::nullopt);
+  if (judge.notifier().Reconfigure(std::move(fresh.alerting))) StartHeartbeat(std::move(beat));
+  targets->Watch(Origin::kListed, std::move(fresh.targets));
+  discovery->Replace(std::move(fresh.discovered));
+  judge.ReplaceRules(std::move(fresh.rules));
+}
+
+void App::Parts::StartHeartbeat(std::optional<HeartbeatConfig> wanted) {
+  heartbeat.reset();
+  if (wanted)
+    heartbeat.emplace(
+        *std::move(wanted), [this] { return Ailment(); }, clock, logger, *registry);
 }
 
 void App::Parts::AddTargets() {
@@ -181,7 +206,7 @@ std::vector<Endpoint> App::Parts::Endpoints() {
 WebSource App::Parts::MakeWebSource() {
   return {[this] { return exposition.Current(); },
           [this] { return Ready(); },
-          [this] { return reloader.Reload(); },
+          [this] { return Reload(); },
           [this] { return RenderOverview(MakeOverviewSource()); },
           {.engine = judge.engine(),
            .store = judge.store(),
@@ -250,11 +275,8 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   parts->scheduler.Start();
   parts->sampling = true;
   parts->Discover();
-  if (parts->heartbeat_config) {
-    parts->heartbeat.emplace(
-        *std::move(parts->heartbeat_config), [&judged = *parts] { return judged.Ailment(); },
-        parts->clock, logger, *parts->registry);
-  }
+  parts->StartHeartbeat(std::exchange(parts->heartbeat_config, std::nullopt));
+  parts->begun = true;
   logger.Info("listening", {{"address", parts->config.web.listen_address},
                             {"port", parts->server->port()},
                             {"targets", parts->targets->size()}});
@@ -264,7 +286,7 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 App::~App() = default;
 int App::port() const { return parts_->server->port(); }
-Result<void> App::Reload() { return parts_->reloader.Reload(); }
+Result<void> App::Reload() { return parts_->Reload(); }
 bool App::ready() const { return parts_->Ready(); }
 
 }  // namespace tierwatch

@@ -127,15 +127,6 @@ std::string DefaultUrl(std::string_view listen_address) {
   return fmt::format("http://{}:{}", host.data(), port);
 }
 
-// The node as text that is the same where its content is.
-std::string TextOf(const YamlNode& node) {
-  std::string text = node.IsScalar() ? Quote(node.text()) : node.IsMap() ? "{" : "[";
-  for (const YamlNode& item : node.items()) text += TextOf(item) + ",";
-  for (const YamlNode::Entry& entry : node.entries())
-    text += Quote(entry.key) + ":" + TextOf(entry.value) + ",";
-  return text + (node.IsScalar() ? "" : node.IsMap() ? "}" : "]");
-}
-
 // Reads `collectors:` into config.targets and config.discovered.
 class TargetReader {
  public:
@@ -207,7 +198,7 @@ class TargetReader {
   static std::string OriginOf(const YamlNode& entry) {
     std::string text;
     for (const YamlNode::Entry& key : entry.entries()) {
-      if (key.key != "targets") text += Quote(key.key) + ": " + TextOf(key.value) + ", ";
+      if (key.key != "targets") text += Quote(key.key) + ": " + key.value.Canonical() + ", ";
     }
     return text;
   }
@@ -386,10 +377,8 @@ std::optional<Config> ReadConfig(std::string_view text, const std::string& file,
     if (const YamlNode* node = map.Get("collectors")) {
       TargetReader(config, defaults, resources, diagnostics).Read(*node);
     }
-    if (const YamlNode* node = map.Get("alerting")) {
+    if (const YamlNode* node = map.Get("alerting"))
       config.alerting = ReadNotifyConfig(*node, diagnostics);
-      config.alerting_text = TextOf(*node);
-    }
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     config.rules = ReadRuleFiles(ExpandGlobs(map, "rule_files", folder),
                                  ExpandGlobs(map, "signal_files", folder),

@@ -42,7 +42,6 @@ struct Config {
       rules;             // of rule_files, whose globs are relative to the configuration file
   Diagnostics left_out;  // what is wrong with rule files that are left out
   NotifyConfig alerting;
-  std::string alerting_text;  // what it was read from
 
   HttpServerOptions web;
   std::optional<Millis> charts{24 * 3'600'000};  // how long a link to a chart is good; none: off

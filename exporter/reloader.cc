@@ -23,7 +23,6 @@ constexpr MetricInfo kMetrics[] = {kSuccessful, kSuccessTime, kLeftOut};
 // What has changed of that which can't, a line each.
 std::string ChangedForGood(const Config& running, const Config& read) {
   const std::pair<const char*, bool> keys[] = {
-      {"alerting", running.alerting_text != read.alerting_text},
       {"global.external_labels", running.external_labels != read.external_labels},
       {"global.external_url", running.external_url != read.external_url},
       {"global.self_labels", running.self_labels != read.self_labels},

@@ -30,14 +30,14 @@ struct ReloadStatus {
 /// Thread-safe; one reload at a time.
 class Reloader {
  public:
-  /// `running` is what the process was started with; `apply` goes on with the targets and rules of
-  /// another configuration. All but `apply` outlive it.
+  /// `running` is what the process was started with; `apply` goes on with the targets, the rules
+  /// and the alerting of another configuration. All but `apply` outlive it.
   Reloader(const Config& running, std::function<void(Config)> apply, const Clock& clock,
            Logger& logger, prometheus::Registry& registry);
 
   /// Reads the configuration file again, and all files that it names. Where anything is wrong
   /// nothing changes; the error has all findings, a line each, and names the keys that have changed
-  /// and can't while the process runs: `alerting`, `web`, `storage`, and who we are to others.
+  /// and can't while the process runs: `web`, `storage`, and who we are to others.
   Result<void> Reload();
   /// Waits for no reload under way.
   ReloadStatus status() const;

@@ -106,7 +106,7 @@ Networks ReadNetworks(YamlMap& map) {
 }
 
 // The files of `templates`, whose globs are relative to the configuration file.
-void ReadTemplateFiles(YamlMap& map, TemplateDefinitions& templates) {
+void ReadTemplateFiles(YamlMap& map, TemplateDefinitions& templates, std::string& source) {
   (void)templates.Add(DefaultTemplates());
   const auto folder = std::filesystem::path(map.node().where().file).parent_path();
   for (const std::string& pattern : map.Strings("templates")) {
@@ -116,6 +116,7 @@ void ReadTemplateFiles(YamlMap& map, TemplateDefinitions& templates) {
         map.diagnostics().Add({file, 0, 0}, text.error().message);
         continue;
       }
+      source += *text;
       const Parsed<bool> added = templates.Add(*text);
       if (const auto* error = std::get_if<TextError>(&added))
         map.diagnostics().Add(PlaceInText(*text, file, error->offset), error->message);
@@ -127,9 +128,10 @@ void ReadTemplateFiles(YamlMap& map, TemplateDefinitions& templates) {
 
 NotifyConfig ReadNotifyConfig(const YamlNode& node, Diagnostics& diagnostics) {
   NotifyConfig config;
+  config.source = node.Canonical();
   YamlMap map(node, "alerting", diagnostics);
   GlobalConfig global;
-  ReadTemplateFiles(map, global.templates);
+  ReadTemplateFiles(map, global.templates, config.source);
   const YamlNode* global_node = map.Get("global");
   ReadGlobalConfig(global_node == nullptr ? YamlNode() : *global_node, global, diagnostics);
   config.resolve_timeout = global.resolve_timeout;

@@ -28,6 +28,7 @@ struct Receiver {
 
 /// Immutable. Without a route nobody is told anything.
 struct NotifyConfig {
+  std::string source;  // all that it was read from, templates too: the same where nothing changed
   std::shared_ptr<const Route> route;
   std::vector<Receiver> receivers;
   std::optional<HeartbeatConfig> heartbeat;  // tierwatch's own

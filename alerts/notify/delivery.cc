@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "base/instruments.h"
 
@@ -61,15 +63,14 @@ struct Delivery::Instruments {
 
 // One integration of one receiver.
 struct Delivery::Queue {
-  Queue(std::shared_ptr<Integration> target, const Receiver& config, Instruments& instruments)
-      : integration(std::move(target)),
-        receiver(integration->receiver()),
-        name(integration->name()),
-        limit(config.rate_limit),
-        limit_interval(config.rate_interval),
+  Queue(const std::shared_ptr<Integration>& target, const Receiver& config,
+        Instruments& instruments)
+      : receiver(target->receiver()),
+        name(target->name()),
         retries(instruments.retries.Add({{"receiver", receiver}})),
         duration(instruments.durations.Add({{"receiver", receiver}}, kBuckets)),
         pending(instruments.pending.Add({{"receiver", receiver}})) {
+    Configure(target, config);
     for (const Outcome outcome :
          {Outcome::kDelivered, Outcome::kFailed, Outcome::kExpired, Outcome::kMerged}) {
       outcomes[static_cast<std::size_t>(outcome)] = &instruments.notifications.Add(
@@ -77,11 +78,19 @@ struct Delivery::Queue {
     }
   }
 
-  const std::shared_ptr<Integration> integration;
+  void Configure(std::shared_ptr<Integration> target, const Receiver& config) {
+    integration = std::move(target);
+    limit = config.rate_limit;
+    limit_interval = config.rate_interval;
+    paused_until = SteadyTime::min();
+    failing_since.reset();
+  }
+
+  std::shared_ptr<Integration> integration;  // another one after a reload
   const std::string receiver;
   const std::string name;
-  const std::size_t limit;  // 0 = none
-  const Millis limit_interval;
+  std::size_t limit = 0;  // 0 = none
+  Millis limit_interval{0};
   std::deque<SteadyTime> sent;  // the last `limit` requests
   std::array<prometheus::Counter*, 5> outcomes{};
   prometheus::Counter& retries;
@@ -90,6 +99,9 @@ struct Delivery::Queue {
   SteadyTime paused_until = SteadyTime::min();  // by Retry-After
   std::optional<SteadyTime> failing_since;      // nothing was taken since
   std::optional<DeliveryResult> last;
+  bool leaving = false;
+  int requests = 0;                   // under way
+  std::vector<std::jthread> threads;  // last: they end first
 };
 
 std::span<const MetricInfo> NotifyMetrics() { return kMetrics; }
@@ -102,24 +114,66 @@ Delivery::Delivery(const NotifyConfig& config, DeliveryOptions options, const Cl
       instruments_(std::make_unique<Instruments>(registry)),
       tell_news_(std::move(news)),
       random_(std::random_device{}()) {
-  for (const Receiver& receiver : config.receivers) {
-    for (const auto& integration : receiver.integrations)
-      queues_.push_back(std::make_unique<Queue>(integration, receiver, *instruments_));
-  }
-  for (const std::unique_ptr<Queue>& queue : queues_) {
-    for (int i = 0; i < options_.threads_per_queue; ++i) {
-      threads_.emplace_back(
-          [this, &queue = *queue](const std::stop_token& stop) { Run(queue, stop); });
-    }
-  }
+  Adopt(config);
 }
 
 Delivery::~Delivery() { Stop(); }
 
+void Delivery::Adopt(const NotifyConfig& config) {
+  std::vector<std::unique_ptr<Queue>> ended;  // outlives the lock, which their threads want
+  const std::lock_guard lock(mutex_);
+  std::vector<std::unique_ptr<Queue>> former = std::exchange(queues_, {});
+  for (const Receiver& receiver : config.receivers) {
+    for (const auto& integration : receiver.integrations) {
+      const auto at = std::ranges::find_if(
+          former, [&](const auto& queue) { return queue && queue->name == integration->name(); });
+      if (at == former.end()) {
+        Start(*queues_.emplace_back(std::make_unique<Queue>(integration, receiver, *instruments_)));
+      } else {
+        queues_.emplace_back(std::move(*at))->Configure(integration, receiver);
+        outbox_.Hasten(integration->name(), clock_.Steady());
+      }
+    }
+  }
+  for (std::unique_ptr<Queue>& queue : former) {
+    if (!queue) continue;
+    Drop(*queue);
+    leaving_.push_back(std::move(queue));
+  }
+  const auto idle =
+      std::ranges::partition(leaving_, [](const auto& queue) { return queue->requests > 0; });
+  std::ranges::move(idle, std::back_inserter(ended));
+  leaving_.erase(idle.begin(), idle.end());
+  Changed();
+}
+
+void Delivery::Start(Queue& queue) {
+  for (int i = 0; i < options_.threads_per_queue; ++i)
+    queue.threads.emplace_back([this, &queue](const std::stop_token& stop) { Run(queue, stop); });
+}
+
+void Delivery::Drop(Queue& queue) {
+  queue.leaving = true;
+  for (const OutboxEntry& entry : outbox_.Clear(queue.name)) {
+    End(queue, entry,
+        {clock_.Now(), queue.name, entry.group_key, entry.attempts, Outcome::kFailed, 0,
+         std::string(kNotConfigured)});
+  }
+}
+
 void Delivery::Stop() {
-  if (threads_.empty()) return;
-  for (std::jthread& thread : threads_) thread.request_stop();
-  threads_.clear();
+  std::vector<std::unique_ptr<Queue>> ended;
+  std::vector<std::jthread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::exchange(leaving_, {});
+    for (const std::unique_ptr<Queue>& queue : queues_)
+      std::ranges::move(std::exchange(queue->threads, {}), std::back_inserter(threads));
+  }
+  if (threads.empty()) return;
+  for (std::jthread& thread : threads) thread.request_stop();
+  threads.clear();
+  ended.clear();
   const std::lock_guard lock(mutex_);
   for (const std::unique_ptr<Queue>& queue : queues_) {
     const std::size_t pending = outbox_.Pending(queue->name);
@@ -134,6 +188,11 @@ Delivery::Queue* Delivery::Find(std::string_view name) const {
   const auto at = std::find_if(queues_.begin(), queues_.end(),
                                [&](const auto& queue) { return queue->name == name; });
   return at == queues_.end() ? nullptr : at->get();
+}
+
+bool Delivery::Knows(std::string_view queue) const {
+  const std::lock_guard lock(mutex_);
+  return Find(queue) != nullptr;
 }
 
 void Delivery::Add(std::vector<OutboxEntry> entries) {
@@ -251,7 +310,7 @@ void Delivery::Changed() {
 
 void Delivery::Run(Queue& queue, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
+  while (!stop.stop_requested() && !queue.leaving) {
     const SteadyTime now = clock_.Steady();
     std::optional<OutboxEntry> entry;
     if (now >= std::max(queue.paused_until, Allowed(queue, now)))
@@ -261,15 +320,28 @@ void Delivery::Run(Queue& queue, const std::stop_token& stop) {
       continue;
     }
     if (queue.limit > 0) queue.sent.push_back(now);
+    const std::shared_ptr<Integration> integration = queue.integration;
+    ++queue.requests;
     lock.unlock();
     SendResult sent;
-    DeliveryResult result = Attempt(queue, *entry, stop, sent);
+    DeliveryResult result = Attempt(*integration, queue, *entry, stop, sent);
     lock.lock();
+    --queue.requests;
     if (stop.stop_requested() && result.outcome == Outcome::kRetry) {
       outbox_.Retry(entry->id, now, true);  // cut off by the end, not by the receiver
       break;
     }
+    const bool renewed = integration != queue.integration;
+    if (renewed) {  // what its former settings were answered says nothing of the present ones
+      sent.retry_after = Millis{0};
+      if (result.outcome == Outcome::kFailed) result.outcome = Outcome::kRetry;
+    }
+    if (result.outcome == Outcome::kRetry && Find(queue.name) == nullptr) {
+      result.outcome = Outcome::kFailed;
+      result.reason += fmt::format("; {}", kNotConfigured);
+    }
     Settle(queue, *entry, std::move(result), sent);
+    if (renewed) outbox_.Hasten(queue.name, clock_.Steady());
   }
 }
 
@@ -299,7 +371,7 @@ void Delivery::Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std:
   changed_.wait_for(lock, stop, wait, [this, seen = changes_] { return changes_ != seen; });
 }
 
-DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
+DeliveryResult Delivery::Attempt(Integration& integration, Queue& queue, const OutboxEntry& entry,
                                  const std::stop_token& stop, SendResult& sent) {
   DeliveryResult result{
       clock_.Now(), queue.name, entry.group_key, entry.attempts + 1, Outcome::kRetry, 0, ""};
@@ -309,8 +381,8 @@ DeliveryResult Delivery::Attempt(Queue& queue, const OutboxEntry& entry,
     return result;
   }
   const SteadyTime start = clock_.Steady();
-  const std::string body = queue.integration->Encode(*entry.notification);
-  sent = queue.integration->Send(body, {entry.idempotency_key, StateOf(entry), clock_.Now(), stop});
+  const std::string body = integration.Encode(*entry.notification);
+  sent = integration.Send(body, {entry.idempotency_key, StateOf(entry), clock_.Now(), stop});
   queue.duration.Observe(std::chrono::duration<double>(clock_.Steady() - start).count());
   result.outcome = sent.outcome;
   result.status = sent.status;
@@ -330,27 +402,36 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
                   sent.may_have_arrived);
     queue.retries.Increment();
     if (!queue.failing_since) queue.failing_since = now;
+    Show(std::move(result), entry, queue);
   } else {
     // It is back. One entry that fails while others get through is no reason to hurry it.
     if (queue.failing_since && now - *queue.failing_since >= options_.absence)
       outbox_.Hasten(queue.name, now);
     queue.failing_since.reset();
     outbox_.Remove(entry.id);
-    const bool refused = result.outcome != Outcome::kDelivered;
-    if (fell_back_.erase(entry.id) == 0 && refused &&
-        entry.notification->fallback_after.count() > 0)
-      news_.refused.emplace_back(entry.queue, entry.group_key);
-    news_.ended.emplace_back(entry.id, result);
     KeepState(entry, sent);
-    tell_news_();
-    queue.outcomes[static_cast<std::size_t>(result.outcome)]->Increment();
-    queue.pending.Decrement();
+    End(queue, entry, std::move(result));
   }
+  Changed();
+}
+
+// It is out of the outbox.
+void Delivery::End(Queue& queue, const OutboxEntry& entry, DeliveryResult result) {
+  const bool refused = result.outcome != Outcome::kDelivered;
+  if (fell_back_.erase(entry.id) == 0 && refused && entry.notification->fallback_after.count() > 0)
+    news_.refused.emplace_back(entry.queue, entry.group_key);
+  news_.ended.emplace_back(entry.id, result);
+  tell_news_();
+  queue.outcomes[static_cast<std::size_t>(result.outcome)]->Increment();
+  queue.pending.Decrement();
+  Show(std::move(result), entry, queue);
+}
+
+void Delivery::Show(DeliveryResult result, const OutboxEntry& entry, Queue& queue) {
   Log(result, entry);
   queue.last = result;
   recent_.push_front(std::move(result));
   if (recent_.size() > options_.recent) recent_.pop_back();
-  Changed();
 }
 
 void Delivery::Log(const DeliveryResult& result, const OutboxEntry& entry) {

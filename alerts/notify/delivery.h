@@ -29,6 +29,9 @@ namespace tierwatch {
 /// What the table of metrics says of this folder's own instrumentation.
 std::span<const MetricInfo> NotifyMetrics();
 
+/// Why what is owed to a receiver that is gone has failed.
+constexpr std::string_view kNotConfigured = "the receiver is no longer configured";
+
 struct DeliveryOptions {
   Millis first_backoff{500};  // doubles with every attempt, half of it random
   Millis longest_backoff{60'000};
@@ -70,7 +73,11 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  bool Knows(std::string_view queue) const { return Find(queue) != nullptr; }
+  bool Knows(std::string_view queue) const;
+  /// Goes on with other receivers. Queues that stay keep what they owe and try it at once, with
+  /// their new settings; what those that go owe has failed. Requests under way end as they would;
+  /// what they could not deliver goes on likewise.
+  void Adopt(const NotifyConfig& config);
   /// Owes entries of queues that are known, all at once.
   void Add(std::vector<OutboxEntry> entries);
   /// What integrations gave an earlier process to keep, by queue and group.
@@ -98,11 +105,15 @@ class Delivery {
   struct Instruments;
   struct Queue;
 
+  void Start(Queue& queue);
   void Run(Queue& queue, const std::stop_token& stop);
-  DeliveryResult Attempt(Queue& queue, const OutboxEntry& entry, const std::stop_token& stop,
-                         SendResult& sent);
+  DeliveryResult Attempt(Integration& integration, Queue& queue, const OutboxEntry& entry,
+                         const std::stop_token& stop, SendResult& sent);
   void Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult result,
               const SendResult& sent);
+  void End(Queue& queue, const OutboxEntry& entry, DeliveryResult result);
+  void Drop(Queue& queue);
+  void Show(DeliveryResult result, const OutboxEntry& entry, Queue& queue);
   void Log(const DeliveryResult& result, const OutboxEntry& entry);
   void Wait(std::unique_lock<std::mutex>& lock, Queue& queue, const std::stop_token& stop);
   SteadyTime Allowed(Queue& queue, SteadyTime now);
@@ -129,8 +140,8 @@ class Delivery {
   std::map<std::pair<std::string, std::string>, std::string> states_;  // of integrations, by group
   std::set<std::uint64_t> fell_back_;  // entries whose fallback was asked for
   std::deque<DeliveryResult> recent_;
-  std::vector<std::unique_ptr<Queue>> queues_;
-  std::vector<std::jthread> threads_;
+  std::vector<std::unique_ptr<Queue>> queues_;   // in the configuration's order
+  std::vector<std::unique_ptr<Queue>> leaving_;  // configured no more; they end their requests
 };
 
 }  // namespace tierwatch

@@ -87,51 +87,11 @@ SteadyTime Dispatcher::Steady(TimestampMs time) const {
   return parts_.clock.Steady() + Millis{time - parts_.clock.Now()};
 }
 
-void Dispatcher::Restore(LedgerContents contents, Millis patience) {
-  if (!parts_.config.route) return;
-  const SteadyTime now = parts_.clock.Steady();
-  for (auto& [key, record] : contents.told) {
-    const SteadyTime at = std::min(now, Steady(record.at));  // the clock may have been set back
-    told_[key] = {std::move(record.firing), std::move(record.resolved), at, at};
-  }
-  std::set<std::string> living;
-  for (auto& [old_key, alert] : contents.alerts) {
-    // While nobody was here, nobody could renew it.
-    if (alert.ending != AlertEnding::kByRule)
-      alert.valid_until =
-          std::max(alert.valid_until, Wall(now) + parts_.config.resolve_timeout.count());
-    inhibitor_.Put(alert);
-    for (const Route* route : parts_.config.route->Match(alert.labels)) {
-      Insert(*route, alert, alert.ending != AlertEnding::kByRule);
-      living.insert(GroupOf(*route, alert).key);
-    }
-    if (!living.contains(old_key)) parts_.ledger.EraseAlert(old_key, alert.labels);
-  }
-  for (auto& [key, group] : groups_) {
-    const auto at = contents.groups.find(group.key);
-    if (at == contents.groups.end()) continue;
-    group.flushed = at->second.flushed;
-    group.fell_back = at->second.fell_back && !group.route->fallback.empty();
-    group.next =
-        std::min(Steady(at->second.next_at),
-                 now + (group.flushed ? group.route->group_interval : group.route->group_wait));
-  }
-  // Another configuration: those alerts belong to other groups now, and are told there.
-  for (auto& [key, told] : told_) {
-    if (!living.contains(key.second)) told.firing.clear();
-  }
-  for (const auto& [key, group] : contents.groups) {
-    if (!living.contains(key)) parts_.ledger.EraseGroup(key);
-  }
-  resolve_forgotten_at_ = now + patience;
-}
-
 void Dispatcher::Put(const std::vector<Alert>& alerts) {
-  if (!parts_.config.route) return;
   for (const Alert& alert : alerts) {
     if (alert.state != AlertState::kFiring && alert.state != AlertState::kResolved) continue;
     inhibitor_.Put(alert);
-    for (const Route* route : parts_.config.route->Match(alert.labels)) Insert(*route, alert, true);
+    for (const Route* route : MatchingRoutes(alert.labels)) Insert(*route, alert, true);
   }
 }
 

@@ -62,6 +62,11 @@ class Dispatcher {
   /// configuration still has them. Its firing alerts are resolved where nobody puts them anew for
   /// `patience`.
   void Restore(LedgerContents contents, Millis patience);
+  /// A group's key and the fingerprint of an alert that has left it.
+  using Moved = std::set<std::pair<std::string, std::uint64_t>>;
+  /// Takes up where another dispatcher of this process is, under another configuration: timers of
+  /// groups go on, what was told stays told. Alerts that are in other groups now are told by those.
+  Moved TakeOver(Dispatcher&& former);
 
   /// Sorts alerts into their groups; firing and resolved ones only, others are left out.
   void Put(const std::vector<Alert>& alerts);
@@ -101,9 +106,16 @@ class Dispatcher {
     bool fell_back = false;
   };
   using GroupKey = std::pair<const Route*, Labels>;
+  struct Past {
+    std::string group_key;
+    Member member;
+  };
 
+  Moved Regroup(const std::vector<Past>& past, const std::map<std::string, GroupRecord>& groups);
+  std::vector<const Route*> MatchingRoutes(const Labels& labels) const;
   Group& GroupOf(const Route& route, const Alert& alert);
   void Insert(const Route& route, const Alert& alert, bool confirmed);
+  bool IsKnown(const Group& group) const;
   bool IsAway(const Route& route) const;
   void Flush(Group& group);
   void EndOverdue(Group& group);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 namespace tierwatch {
 namespace {
@@ -63,7 +65,7 @@ struct Forwarder::Lane {
             {"member", member.name().substr(member.receiver().size() + 1)}};
   }
 
-  const std::shared_ptr<Integration> member;
+  std::shared_ptr<Integration> member;  // another one after a reload
   const prometheus::Labels labels;
   std::map<Outcome, prometheus::Counter*> outcomes;
   prometheus::Counter* retries = nullptr;
@@ -72,49 +74,84 @@ struct Forwarder::Lane {
   SteadyTime not_before = SteadyTime::min();
   int attempts = 0;  // that failed, one after the other
   bool sending = false;
+  bool leaving = false;
   std::optional<DeliveryResult> last;
+  std::jthread thread;  // last: it ends first
 };
 
 Forwarder::Forwarder(const NotifyConfig& config, const DeliveryOptions& options, const Clock& clock,
                      Logger& logger, prometheus::Registry& registry)
-    : config_(config),
-      options_(options),
+    : options_(options),
       clock_(clock),
       logger_(logger),
+      registry_(registry),
       random_(std::random_device{}()) {
+  Adopt(config);
+}
+
+void Forwarder::Adopt(const NotifyConfig& config) {
+  std::vector<std::unique_ptr<Lane>> ended;  // outlives the lock, which their threads want
+  const std::lock_guard lock(mutex_);
+  route_ = config.route;
+  by_receiver_.clear();
+  std::vector<std::unique_ptr<Lane>> former = std::exchange(lanes_, {});
   for (const Receiver& receiver : config.receivers) {
     for (const auto& member : receiver.alertmanagers) {
-      lanes_.push_back(std::make_unique<Lane>(member, registry));
+      const auto at = std::ranges::find_if(
+          former, [&](const auto& lane) { return lane && lane->member->name() == member->name(); });
+      if (at == former.end()) {
+        Start(*lanes_.emplace_back(std::make_unique<Lane>(member, registry_)));
+      } else {
+        Lane& lane = *lanes_.emplace_back(std::move(*at));
+        lane.member = member;
+        lane.not_before = SteadyTime::min();
+      }
       by_receiver_[receiver.name].push_back(lanes_.back().get());
     }
   }
-  for (const std::unique_ptr<Lane>& lane : lanes_)
-    threads_.emplace_back([this, &lane = *lane](const std::stop_token& stop) { Run(lane, stop); });
+  for (std::unique_ptr<Lane>& lane : former) {
+    if (!lane) continue;
+    lane->leaving = true;
+    lane->waiting->Set(0);
+    leaving_.push_back(std::move(lane));
+  }
+  const auto idle =
+      std::ranges::partition(leaving_, [](const auto& lane) { return lane->sending; });
+  std::ranges::move(idle, std::back_inserter(ended));
+  leaving_.erase(idle.begin(), idle.end());
+  changed_.notify_all();
+}
+
+void Forwarder::Start(Lane& lane) {
+  lane.thread = std::jthread([this, &lane](const std::stop_token& stop) { Run(lane, stop); });
 }
 
 Forwarder::~Forwarder() { Stop(Millis{0}); }
 
 void Forwarder::Stop(Millis patience) {
-  if (threads_.empty()) return;
+  std::vector<std::unique_ptr<Lane>> ended;
+  std::vector<std::jthread> threads;
   {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, patience, [this] {
       return std::ranges::all_of(
           lanes_, [](const auto& lane) { return lane->pending.empty() && !lane->sending; });
     });
+    ended = std::exchange(leaving_, {});
+    for (const std::unique_ptr<Lane>& lane : lanes_) threads.push_back(std::move(lane->thread));
   }
-  for (std::jthread& thread : threads_) thread.request_stop();
-  threads_.clear();
+  for (std::jthread& thread : threads) thread.request_stop();
+  threads.clear();
   for (const std::unique_ptr<Lane>& lane : lanes_) lane->waiting->Set(0);  // for a successor
 }
 
 void Forwarder::Put(const std::vector<Alert>& alerts) {
-  if (lanes_.empty() || !config_.route) return;
   const std::lock_guard lock(mutex_);
+  if (lanes_.empty() || !route_) return;
   for (const Alert& alert : alerts) {
     if (alert.state != AlertState::kFiring && alert.state != AlertState::kResolved) continue;
     if (alert.ending != AlertEnding::kByRule) continue;  // two that tell each other would never end
-    for (const Route* route : config_.route->Match(alert.labels)) {
+    for (const Route* route : route_->Match(alert.labels)) {
       const auto at = by_receiver_.find(route->receiver);
       if (at == by_receiver_.end()) continue;
       for (Lane* lane : at->second) lane->pending.insert_or_assign(alert.labels, alert);
@@ -127,23 +164,24 @@ void Forwarder::Put(const std::vector<Alert>& alerts) {
 
 void Forwarder::Run(Lane& lane, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
+  while (!stop.stop_requested() && !lane.leaving) {
     const SteadyTime now = clock_.Steady();
     const bool due = !lane.pending.empty() && lane.not_before <= now;
     if (!due) {
       const Millis wait =
           lane.pending.empty() ? kLongestWait : std::chrono::ceil<Millis>(lane.not_before - now);
       changed_.wait_for(lock, stop, wait, [&] {
-        return !lane.pending.empty() && lane.not_before <= clock_.Steady();
+        return lane.leaving || (!lane.pending.empty() && lane.not_before <= clock_.Steady());
       });
       continue;
     }
     Notification batch = Take(lane);
     if (batch.alerts.empty()) continue;
     lane.sending = true;
+    const std::shared_ptr<Integration> member = lane.member;
     lock.unlock();
-    const std::string body = lane.member->Encode(batch);
-    const SendResult sent = lane.member->Send(body, {"", "", clock_.Now(), stop});
+    const std::string body = member->Encode(batch);
+    const SendResult sent = member->Send(body, {"", "", clock_.Now(), stop});
     lock.lock();
     lane.sending = false;
     if (!stop.stop_requested()) Settle(lane, std::move(batch), sent);

@@ -31,13 +31,15 @@ class Forwarder {
   /// At most so many alerts go into one request, as Prometheus does it.
   static constexpr std::size_t kBatch = 256;
 
-  /// All that is referred to must outlive it.
+  /// A configuration must live as long as it is followed, the rest longer.
   Forwarder(const NotifyConfig& config, const DeliveryOptions& options, const Clock& clock,
             Logger& logger, prometheus::Registry& registry);
   ~Forwarder();
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
+  /// Goes on with other members. Those that stay keep what waits for them.
+  void Adopt(const NotifyConfig& config);
   /// Alerts of own rules whose routes lead to a receiver with Alertmanagers; never waits.
   void Put(const std::vector<Alert>& alerts);
   /// Goes on sending what waits for at most `patience`, then ends the threads.
@@ -47,20 +49,22 @@ class Forwarder {
  private:
   struct Lane;
 
+  void Start(Lane& lane);
   void Run(Lane& lane, const std::stop_token& stop);
   Notification Take(Lane& lane);
   void Settle(Lane& lane, Notification batch, const SendResult& sent);
 
-  const NotifyConfig& config_;
   const DeliveryOptions options_;
   const Clock& clock_;
   Logger& logger_;
-  mutable std::mutex mutex_;  // guards what the lanes hold
+  prometheus::Registry& registry_;
+  mutable std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
   std::minstd_rand random_;
+  std::shared_ptr<const Route> route_;
   std::map<std::string, std::vector<Lane*>> by_receiver_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<std::jthread> threads_;
+  std::vector<std::unique_ptr<Lane>> leaving_;  // configured no more; they end their requests
 };
 
 }  // namespace tierwatch

@@ -46,9 +46,16 @@ Heartbeat::Heartbeat(HeartbeatConfig config, std::function<std::string()> ailmen
       ailment_(std::move(ailment)),
       clock_(clock),
       logger_(logger),
-      last_(GaugeFamily(kMetrics[0], registry).Add({})),
+      family_(GaugeFamily(kMetrics[0], registry)),
+      last_(family_.Add({})),
       client_(config_.http),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+Heartbeat::~Heartbeat() {
+  thread_.request_stop();
+  thread_.join();
+  family_.Remove(&last_);
+}
 
 void Heartbeat::Run(const std::stop_token& stop) {
   std::mutex mutex;

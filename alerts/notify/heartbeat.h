@@ -38,6 +38,8 @@ class Heartbeat {
   /// is referred to must outlive it.
   Heartbeat(HeartbeatConfig config, std::function<std::string()> ailment, const Clock& clock,
             Logger& logger, prometheus::Registry& registry);
+  /// A heartbeat that has ended shows no last beat.
+  ~Heartbeat();
 
  private:
   void Run(const std::stop_token& stop);
@@ -47,6 +49,7 @@ class Heartbeat {
   const std::function<std::string()> ailment_;
   const Clock& clock_;
   Logger& logger_;
+  prometheus::Family<prometheus::Gauge>& family_;
   prometheus::Gauge& last_;
   HttpClient client_;
   std::jthread thread_;

@@ -85,6 +85,14 @@ void TakeUp(OutboxEntry& entry, const std::vector<OutboxEntry>& older) {
   entry.notification = std::move(notification);
 }
 
+bool LeaveOut(OutboxEntry& entry, const std::function<bool(const Alert&)>& unwanted) {
+  auto notification = std::make_shared<Notification>(*entry.notification);
+  std::erase_if(notification->alerts, unwanted);
+  if (!AnyFires(notification->alerts)) notification->reason = NotifyReason::kAllResolved;
+  entry.notification = std::move(notification);
+  return !entry.notification->alerts.empty();
+}
+
 std::vector<OutboxEntry> MakeDigests(const std::vector<OutboxEntry>& entries) {
   std::vector<OutboxEntry> digests;
   std::vector<const OutboxEntry*> chunk;

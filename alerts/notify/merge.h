@@ -2,6 +2,7 @@
 // and a digest speaks for many groups.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ std::string IdempotencyKey(const OutboxEntry& entry);
 /// `entry` with what `older` ones of its group, oldest first, would have told. The newest word on
 /// an alert counts.
 void TakeUp(OutboxEntry& entry, const std::vector<OutboxEntry>& older);
+
+/// `entry` without the alerts that are `unwanted`; false where none is left.
+bool LeaveOut(OutboxEntry& entry, const std::function<bool(const Alert&)>& unwanted);
 
 /// Digests of entries of one queue, whose ids, keys and times are not set. The order of entries of
 /// the same group counts.

@@ -18,7 +18,7 @@ constexpr Millis kLookAtPending{1'000};  // for what is overdue
 
 Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& clock,
                    Logger& logger, prometheus::Registry& registry, NotifierOptions options)
-    : config_(std::move(config)),
+    : external_url_(std::move(external_url)),
       options_(std::move(options)),
       clock_(clock),
       logger_(logger),
@@ -26,19 +26,15 @@ Notifier::Notifier(NotifyConfig config, std::string external_url, const Clock& c
       database_failures_(CounterFamily(NotifyMetrics()[5], registry).Add({})),
       ledger_(options_.database_path, clock.Now(), options_.history),
       silences_(options_.database_path, logger),
-      delivery_(config_, options_.delivery, clock, logger, registry,
+      config_(std::make_shared<const NotifyConfig>(std::move(config))),
+      delivery_(*config_, options_.delivery, clock, logger, registry,
                 [this] {
                   const std::lock_guard lock(mutex_);
                   news_ = true;
                   arrived_.notify_all();
                 }),
-      forwarder_(config_, options_.delivery, clock, logger, registry),
-      dispatcher_(
-          {config_, std::move(external_url), clock, ledger_,
-           [this](Notification notification) { decided_.push_back(std::move(notification)); },
-           [this](const Labels& labels) {
-             return !silences_.Silencing(labels, clock_.Now()).empty();
-           }}),
+      forwarder_(*config_, options_.delivery, clock, logger, registry),
+      dispatcher_(MakeDispatcher(*config_)),
       due_(clock.Steady()),
       retry_database_at_(clock.Steady()),
       prune_at_(clock.Steady()) {
@@ -71,7 +67,7 @@ void Notifier::Restore() {
                            0,
                            Outcome::kFailed,
                            0,
-                           "the receiver is no longer configured"};
+                           std::string(kNotConfigured)};
     const std::uint64_t id = entry.id;
     if (delivery_.Knows(entry.queue)) {
       owed.push_back(std::move(entry));
@@ -84,8 +80,53 @@ void Notifier::Restore() {
   contents->owed.clear();
   delivery_.Restore(std::move(contents->states));
   for (const auto& [group_key, alert] : contents->alerts) forwarder_.Put({alert});
-  dispatcher_.Restore(*std::move(contents), options_.patience);
-  shown_ = dispatcher_.Groups();
+  dispatcher_->Restore(*std::move(contents), options_.patience);
+  shown_ = dispatcher_->Groups();
+}
+
+std::unique_ptr<Dispatcher> Notifier::MakeDispatcher(const NotifyConfig& config) {
+  return std::make_unique<Dispatcher>(DispatcherParts{
+      config, external_url_, clock_, ledger_,
+      [this](Notification notification) { decided_.push_back(std::move(notification)); },
+      [this](const Labels& labels) { return !silences_.Silencing(labels, clock_.Now()).empty(); }});
+}
+
+bool Notifier::Reconfigure(NotifyConfig config) {
+  const auto next = std::make_shared<const NotifyConfig>(std::move(config));
+  std::unique_lock lock(mutex_);
+  if (next->source == config_->source) return false;
+  next_config_ = next;
+  arrived_.notify_all();
+  arrived_.wait(lock, [this] { return next_config_ == nullptr; });
+  return true;
+}
+
+// What is owed, but of alerts that other groups tell now.
+std::vector<OutboxEntry> Notifier::Adopt(const NotifyConfig& config) {
+  std::unique_ptr<Dispatcher> dispatcher = MakeDispatcher(config);
+  const Dispatcher::Moved moved = dispatcher->TakeOver(std::move(*dispatcher_));
+  dispatcher_ = std::move(dispatcher);
+  delivery_.Adopt(config);
+  forwarder_.Adopt(config);
+  due_ = clock_.Steady();
+  std::vector<OutboxEntry> owed;
+  const auto left = [&](const OutboxEntry& entry) {
+    const auto at = moved.lower_bound({entry.group_key, 0});
+    return at != moved.end() && at->first == entry.group_key;
+  };
+  for (const QueueStatus& queue : delivery_.Status()) {
+    std::vector<OutboxEntry> entries = delivery_.WithdrawIf(queue.queue, left);
+    EndMerged(entries);
+    for (OutboxEntry& entry : entries) {
+      const bool anything = LeaveOut(entry, [&](const Alert& alert) {
+        return moved.contains({entry.group_key, alert.labels.Fingerprint()});
+      });
+      if (!anything) continue;
+      Number(entry);
+      owed.push_back(std::move(entry));
+    }
+  }
+  return owed;
 }
 
 void Notifier::Put(std::vector<Alert> alerts) {
@@ -119,38 +160,41 @@ Millis Notifier::UntilNext() const {
 void Notifier::Run(const std::stop_token& stop) {
   do {
     std::vector<Alert> alerts;
+    std::shared_ptr<const NotifyConfig> next;
     std::uint64_t last = 0;
     {
       const Millis wait = UntilNext();
       std::unique_lock lock(mutex_);
-      arrived_.wait_for(lock, stop, wait, [this] { return news_ || !inbox_.empty(); });
+      arrived_.wait_for(lock, stop, wait,
+                        [this] { return news_ || next_config_ || !inbox_.empty(); });
       alerts.swap(inbox_);
+      next = next_config_;
       last = put_;
       news_ = false;
     }
-    Turn(alerts);
+    Turn(alerts, next ? Adopt(*next) : std::vector<OutboxEntry>());
     const std::lock_guard lock(mutex_);
+    if (next) config_ = std::exchange(next_config_, nullptr);
     committed_ = last;
-    held_ = dispatcher_.alert_count();
+    held_ = dispatcher_->alert_count();
     arrived_.notify_all();
   } while (!stop.stop_requested());
 }
 
 // One turn is one transaction, however many alerts, decisions and results it takes up; nothing that
 // it decides is sent before.
-void Notifier::Turn(const std::vector<Alert>& alerts) {
+void Notifier::Turn(const std::vector<Alert>& alerts, std::vector<OutboxEntry> owed) {
   DeliveryNews news = delivery_.TakeNews();
   Settle(news);
-  for (const auto& [queue, group_key] : news.refused) dispatcher_.FallBack(queue, group_key);
+  for (const auto& [queue, group_key] : news.refused) dispatcher_->FallBack(queue, group_key);
   for (const auto& [queue, group_key] : news.overdue) {
-    dispatcher_.SetAway(queue, true);
-    dispatcher_.FallBack(queue, group_key);
+    dispatcher_->SetAway(queue, true);
+    dispatcher_->FallBack(queue, group_key);
   }
   forwarder_.Put(alerts);
-  dispatcher_.Put(alerts);
+  dispatcher_->Put(alerts);
   if (!alerts.empty() || !news.overdue.empty() || !news.refused.empty() || due_ <= clock_.Steady())
-    due_ = dispatcher_.RunDue();
-  std::vector<OutboxEntry> owed;
+    due_ = dispatcher_->RunDue();
   std::set<std::string> stale;
   for (Notification& notification : std::exchange(decided_, {}))
     owed.push_back(Owe(std::move(notification), stale));
@@ -166,12 +210,12 @@ void Notifier::Turn(const std::vector<Alert>& alerts) {
   delivery_.Add(std::move(digests));
   if (clock_.Steady() >= prune_at_) Prune();
   const std::lock_guard lock(shown_mutex_);
-  if (!alerts.empty() || told) shown_ = dispatcher_.Groups();
+  if (!alerts.empty() || told) shown_ = dispatcher_->Groups();
 }
 
 void Notifier::Settle(DeliveryNews& news) {
   for (auto& [id, result] : news.ended) {
-    if (result.outcome == Outcome::kDelivered) dispatcher_.SetAway(result.queue, false);
+    if (result.outcome == Outcome::kDelivered) dispatcher_->SetAway(result.queue, false);
     ledger_.Settle(id, std::move(result));
   }
   for (auto& [key, state] : news.states) ledger_.PutState(key.first, key.second, std::move(state));
@@ -271,6 +315,11 @@ void Notifier::Stop(Millis patience) {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    next_config_ = nullptr;
+    arrived_.notify_all();
+  }
   const SteadyTime end = clock_.Steady() + patience;
   delivery_.Drain(patience);
   forwarder_.Stop(std::max(Millis{0}, std::chrono::floor<Millis>(end - clock_.Steady())));
@@ -283,8 +332,13 @@ void Notifier::Stop(Millis patience) {
 
 std::vector<std::string> Notifier::ReceiverNames() const {
   std::vector<std::string> names;
-  for (const Receiver& receiver : config_.receivers) names.push_back(receiver.name);
+  for (const Receiver& receiver : config()->receivers) names.push_back(receiver.name);
   return names;
+}
+
+std::shared_ptr<const NotifyConfig> Notifier::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
 }
 
 std::vector<Dispatcher::Shown> Notifier::Groups() const {

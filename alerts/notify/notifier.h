@@ -51,6 +51,11 @@ class Notifier {
   /// The same for alerts of other processes, and waits until they are in the database, or are known
   /// not to get there. Fails where that takes longer than `patience`, and where there are too many.
   Result<void> Accept(std::vector<Alert> alerts, Millis patience = Millis{10'000});
+  /// Goes on under another configuration, from when it returns: as Alertmanager's reload, but that
+  /// timers of groups go on. Silences and what was told stay. What is owed to a receiver that is
+  /// still there goes to it with its new settings, at once; to one that is gone it has failed, and
+  /// is shown so. False where nothing has changed, and nothing happens.
+  bool Reconfigure(NotifyConfig config);
   /// Takes no more alerts, sends what is owed for at most `patience`, ends the threads. What is
   /// left is the next process's, where there is a database.
   void Stop(Millis patience = Millis{5'000});
@@ -68,7 +73,7 @@ class Notifier {
   std::vector<Dispatcher::Shown> Groups() const;
   Silences& silences() { return silences_; }
   std::vector<std::string> ReceiverNames() const;
-  Millis resolve_timeout() const { return config_.resolve_timeout; }
+  Millis resolve_timeout() const { return config()->resolve_timeout; }
   /// False while the database can't be written to.
   bool persisting() const { return persisting_; }
 
@@ -76,7 +81,10 @@ class Notifier {
   void Restore();
   void Run(const std::stop_token& stop);
   void Settle(DeliveryNews& news);
-  void Turn(const std::vector<Alert>& alerts);
+  void Turn(const std::vector<Alert>& alerts, std::vector<OutboxEntry> owed);
+  std::unique_ptr<Dispatcher> MakeDispatcher(const NotifyConfig& config);
+  std::vector<OutboxEntry> Adopt(const NotifyConfig& config);
+  std::shared_ptr<const NotifyConfig> config() const;
   OutboxEntry Owe(Notification notification, std::set<std::string>& stale);
   void Number(OutboxEntry& entry);
   void EndMerged(const std::vector<OutboxEntry>& merged);
@@ -86,7 +94,7 @@ class Notifier {
   void Prune();
   Millis UntilNext() const;
 
-  const NotifyConfig config_;
+  const std::string external_url_;
   const NotifierOptions options_;
   const Clock& clock_;
   Logger& logger_;
@@ -95,8 +103,10 @@ class Notifier {
   Ledger ledger_;
   Silences silences_;
 
-  std::mutex mutex_;  // guards the inbox
+  mutable std::mutex mutex_;  // guards the inbox and which configuration holds
   std::condition_variable_any arrived_;
+  std::shared_ptr<const NotifyConfig> config_;
+  std::shared_ptr<const NotifyConfig> next_config_;  // null: the present one stays
   std::vector<Alert> inbox_;
   std::uint64_t put_ = 0;        // alerts that ever came into the inbox
   std::uint64_t committed_ = 0;  // of them, those whose turn is over
@@ -105,7 +115,7 @@ class Notifier {
 
   Delivery delivery_;
   Forwarder forwarder_;
-  Dispatcher dispatcher_;  // the thread's alone, as all below
+  std::unique_ptr<Dispatcher> dispatcher_;  // the thread's alone, as all below
   std::vector<Notification> decided_;
   SteadyTime due_;
   SteadyTime retry_database_at_;

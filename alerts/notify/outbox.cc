@@ -1,6 +1,7 @@
 #include "alerts/notify/outbox.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace tierwatch {
@@ -142,6 +143,18 @@ std::vector<OutboxEntry> Outbox::WithdrawIf(std::string_view queue_name,
   for (const std::string& key : keys) {
     for (OutboxEntry& entry : TakeOut(at->second, key, 0)) out.push_back(std::move(entry));
   }
+  return out;
+}
+
+std::vector<OutboxEntry> Outbox::Clear(std::string_view queue_name) {
+  const auto at = queues_.find(queue_name);
+  if (at == queues_.end()) return {};
+  std::vector<std::pair<std::string, std::size_t>> groups;  // and how many of each stay
+  for (const auto& [key, ids] : at->second.groups)
+    groups.emplace_back(key, taken_.contains(ids.front()) ? 1 : 0);
+  std::vector<OutboxEntry> out;
+  for (const auto& [key, from] : groups)
+    std::ranges::move(TakeOut(at->second, key, from), std::back_inserter(out));
   return out;
 }
 

@@ -68,6 +68,8 @@ class Outbox {
   /// arrived.
   std::vector<OutboxEntry> WithdrawIf(std::string_view queue,
                                       const std::function<bool(const OutboxEntry&)>& wanted);
+  /// Takes out everything that is not being sent.
+  std::vector<OutboxEntry> Clear(std::string_view queue);
   void ForEach(const std::function<void(const OutboxEntry&)>& look) const;
 
  private:

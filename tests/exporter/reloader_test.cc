@@ -85,14 +85,12 @@ TEST_F(ReloaderTest, WhatCanNotChangeIsRefusedByName) {
   Start();
   dir_.Write("tierwatch.yml",
              "rule_files: [a.yml]\nglobal: {external_labels: {cluster: x}}\n"
-             "storage: {retention: 3h}\nweb: {listen_address: ':1'}\n"
-             "alerting: {route: {receiver: x}, receivers: [{name: x}]}\n");
+             "storage: {retention: 3h}\nweb: {listen_address: ':1'}\n");
   const Result<void> refused = reloader_->Reload();
   ASSERT_FALSE(refused.ok());
   const std::string file = dir_.path() + "/tierwatch.yml: ";
   EXPECT_EQ(refused.error().message,
-            file + "alerting has changed: restart to apply it\n" + file +
-                "global.external_labels has changed: restart to apply it\n" + file +
+            file + "global.external_labels has changed: restart to apply it\n" + file +
                 "global.external_url has changed: restart to apply it\n" + file +  // with the port
                 "storage.retention has changed: restart to apply it\n" + file +
                 "web.listen_address has changed: restart to apply it\n");

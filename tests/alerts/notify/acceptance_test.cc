@@ -18,6 +18,7 @@ namespace {
 //   TIME resolve NAME[/ID] [LABEL=VALUE…]
 //   TIME silence START END MATCHER          TIME expire
 //   TIME restart                            (killed, and begun anew from the database)
+//   TIME reload [WHAT WITH]                 (with the route's text WHAT replaced)
 //   TIME > INTEGRATION: NAME[/ID] NAME[/ID]- …   what is told at that time; "-" is resolved
 // Nothing else may be told until the time of the last line.
 struct Scenario {
@@ -211,6 +212,69 @@ receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
       19  resolve b
       20  > r/webhook[0]: a b-
       30  fire a)"},
+    {"AfterAReloadTimersGoOnAndNothingIsToldTwice", R"(
+route: {receiver: r, group_by: [], group_wait: 1s, group_interval: 6s, repeat_interval: 10s}
+receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
+)",
+     R"(
+      1   fire a
+      1.5 reload
+      2   > r/webhook[0]: a
+      3   reload
+      4   fire b
+      8   > r/webhook[0]: a b
+      9   reload
+      10  resolve b
+      14  > r/webhook[0]: a b-
+      15  reload 10s 1s
+      20  > r/webhook[0]: a
+      25  fire a)"},
+    {"AReloadThatShortensAnIntervalCutsTheWait", R"(
+route: {receiver: r, group_by: [], group_wait: 0s, group_interval: 100s}
+receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
+)",
+     R"(
+      1   fire a
+      1   > r/webhook[0]: a
+      2   fire b
+      3   reload 100s 5s
+      8   > r/webhook[0]: a b
+      20  fire a)"},
+    {"AfterAReloadOtherGroupsTellTheirAlerts", R"(
+route: {receiver: r, group_by: [], group_wait: 1s, group_interval: 5s}
+receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
+)",
+     R"(
+      1   fire a/1
+      1   fire b/2
+      2   > r/webhook[0]: a/1 b/2
+      4   reload [] [id]
+      4   > r/webhook[0]: a/1
+      4   > r/webhook[0]: b/2
+      6   resolve a/1
+      9   > r/webhook[0]: a/1-
+      20  fire b/2)"},
+    {"AfterAReloadAnotherReceiverIsTold", R"(
+route: {receiver: r, group_by: [], group_wait: 1s, group_interval: 5s}
+receivers:
+  - {name: r, webhook_configs: [{url: "http://h"}]}
+  - {name: s, webhook_configs: [{url: "http://h"}]}
+)",
+     R"(
+      1   fire a
+      2   > r/webhook[0]: a
+      4   reload receiver:=r, receiver:=s,
+      4   > s/webhook[0]: a
+      8   resolve a
+      9   > s/webhook[0]: a-
+      20  resolve a)"},
+    {"AReloadBringsOtherInhibitions", kInhibiting, R"(
+      1   fire InstanceDown/1 job=j zone=aa
+      1   fire JobDown job=j zone=aa
+      2   > r/webhook[0]: JobDown
+      3.5 reload alertname:=JobDown alertname:=Other
+      4   > r/webhook[0]: JobDown InstanceDown/1
+      6   fire JobDown job=j zone=aa)"},
     // Alertmanager needs --dispatch.start-delay for this, and for its alerts to be sent again.
     {"AColdStartInhibitsAndSilencesFromItsFirstNotificationOn", kInhibiting, R"(
       1   fire InstanceDown/1 job=j zone=aa
@@ -224,11 +288,8 @@ receivers: [{name: r, webhook_configs: [{url: "http://h"}]}]
 
 class Stage {
  public:
-  explicit Stage(const Scenario& scenario) {
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(scenario.route, "am.yml", diagnostics);
-    config_ = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+  explicit Stage(const Scenario& scenario) : text_(scenario.route) {
+    Read();
     Restart();
   }
 
@@ -270,10 +331,33 @@ class Stage {
       AddSilence(rest);
     } else if (verb == "expire") {
       EXPECT_FALSE(silences_.Expire(silence_, clock_.Now()));
+    } else if (verb == "reload") {
+      Reload(rest);
     } else {
       ASSERT_EQ(verb, "restart");
       Restart();
     }
+  }
+  void Read() {
+    Diagnostics diagnostics;
+    const auto node = YamlNode::Parse(text_, "am.yml", diagnostics);
+    config_ = std::make_unique<NotifyConfig>(ReadNotifyConfig(node.value(), diagnostics));
+    EXPECT_EQ(diagnostics.ToString(), "");
+  }
+  // "=" stands for a space.
+  void Reload(std::string change) {
+    std::istringstream words(change);
+    std::string what, with;
+    if (words >> what >> with) {
+      std::ranges::replace(what, '=', ' ');
+      std::ranges::replace(with, '=', ' ');
+      ASSERT_NE(text_.find(what), std::string::npos) << what;
+      text_.replace(text_.find(what), what.size(), with);
+    }
+    const std::unique_ptr<NotifyConfig> former = std::move(config_);
+    Read();
+    const std::unique_ptr<Dispatcher> old = std::exchange(dispatcher_, MakeDispatcher());
+    dispatcher_->TakeOver(std::move(*old));
   }
   void Put(const std::string& text, bool fires) {
     std::istringstream words(text);
@@ -308,13 +392,16 @@ class Stage {
   }
   void Restart() {
     EXPECT_TRUE(ledger_.Commit().ok());
-    dispatcher_ = std::make_unique<Dispatcher>(DispatcherParts{
-        config_, "http://tw", clock_, ledger_, [this](const Notification& n) { Note(n); },
+    dispatcher_ = MakeDispatcher();
+    std::vector<std::string> damaged;
+    dispatcher_->Restore(*ledger_.Load(damaged), std::chrono::minutes(15));
+  }
+  std::unique_ptr<Dispatcher> MakeDispatcher() {
+    return std::make_unique<Dispatcher>(DispatcherParts{
+        *config_, "http://tw", clock_, ledger_, [this](const Notification& n) { Note(n); },
         [this](const Labels& labels) {
           return !silences_.Silencing(labels, clock_.Now()).empty();
         }});
-    std::vector<std::string> damaged;
-    dispatcher_->Restore(*ledger_.Load(damaged), std::chrono::minutes(15));
   }
   void Note(const Notification& notification) {
     std::string text = fmt::format("{} {}:", static_cast<double>(clock_.Now() - start_) / 1000,
@@ -329,7 +416,8 @@ class Stage {
 
   FakeClock clock_;
   const TimestampMs start_ = clock_.Now();
-  NotifyConfig config_;
+  std::string text_;
+  std::unique_ptr<NotifyConfig> config_;
   Ledger ledger_{":memory:", start_};
   const std::unique_ptr<Logger> logger_ = MakeNullLogger();
   Silences silences_{":memory:", *logger_};

@@ -98,8 +98,8 @@ App::Parts::~Parts() {
   stopping.request_stop();
   server.reset();     // from here on nobody asks for a reload
   heartbeat.reset();  // it asks all others
+  scheduler.Stop();   // its threads tell discovery what targets name
   discovery.reset();
-  scheduler.Stop();
   targets.reset();  // their connections ask the scheduler
 }
 
@@ -136,25 +136,23 @@ void App::Parts::StartHeartbeat(std::optional<HeartbeatConfig> wanted) {
 void App::Parts::AddTargets() {
   for (const WatchedTarget& target : config.targets)
     longest_timeout = std::max(longest_timeout, target.timeout);
-  targets.emplace(
-      TargetSetParts{.clock = clock,
-                     .logger = logger,
-                     .scheduler = scheduler,
-                     .connections = connections,
-                     .sinks = sinks,
-                     .forget =
-                         [this](const WatchedTarget& target) {
-                           exposition.Remove(target.collector, target.labels);
-                           judge.Forget(target.collector, target.labels);
-                         },
-                     .members =
-                         [this](const WatchedTarget& by, const std::optional<Members>& members) {
-                           if (discovery) discovery->Take(by, members);
-                         }});
+  targets.emplace(TargetSetParts{
+      .clock = clock,
+      .logger = logger,
+      .scheduler = scheduler,
+      .connections = connections,
+      .sinks = sinks,
+      .forget =
+          [this](const WatchedTarget& target) {
+            exposition.Remove(target.collector, target.labels);
+            judge.Forget(target.collector, target.labels);
+          },
+      .members = [this](const WatchedTarget& by,
+                        const std::optional<Members>& members) { discovery->Take(by, members); }});
   targets->Watch(Origin::kListed, std::exchange(config.targets, {}));
 }
 
-// Begins once all else is there: it finds targets at once.
+// It finds targets at once, and is there before the first of them is sampled.
 void App::Parts::Discover() {
   discovery.emplace(
       std::exchange(config.discovered, {}),
@@ -269,12 +267,12 @@ Result<std::unique_ptr<App>> App::Start(Config config, const Clock& clock, Logge
   auto parts = std::make_unique<Parts>(std::move(config), clock, logger);
   parts->AddTargets();
   parts->AddSelf();
+  parts->Discover();
   auto server = HttpServer::Start(parts->config.web, parts->Endpoints(), logger);
   if (!server.ok()) return std::move(server).error();
   parts->server = *std::move(server);
   parts->scheduler.Start();
   parts->sampling = true;
-  parts->Discover();
   parts->StartHeartbeat(std::exchange(parts->heartbeat_config, std::nullopt));
   parts->begun = true;
   logger.Info("listening", {{"address", parts->config.web.listen_address},

@@ -1,6 +1,8 @@
 // The collector `queries` against a real pg_stat_statements; values by counting what the test ran.
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "collectors/queries.h"
 #include "tests/support/collect.h"
 #include "tests/support/postgres_server.h"
@@ -79,9 +81,13 @@ TEST_F(QueriesLive, CountsWhatRan) {
   EXPECT_EQ(Total(sample, "query_calls", "other"), 0);
 }
 
-// PostgreSQL 15's library still speaks 1.7, as after an upgrade without ALTER EXTENSION UPDATE.
+// A server's library still speaks 1.7, as after an upgrade without ALTER EXTENSION UPDATE.
 TEST_F(QueriesLive, TheExtensionsVersionDecidesNotTheServers) {
-  for (const char* version : {"1.7", "1.8", "1.9", "1.10"}) {
+  std::istringstream versions(
+      postgres_->Sql("SELECT version FROM pg_available_extension_versions WHERE name = "
+                     "'pg_stat_statements' AND string_to_array(version, '.')::int[] >= '{1,7}'"));
+  int tried = 0;
+  for (std::string version; std::getline(versions, version); ++tried) {
     postgres_->Sql("DROP EXTENSION IF EXISTS pg_stat_statements");
     postgres_->Sql("CREATE EXTENSION pg_stat_statements VERSION '1.4'");
     postgres_->Sql(std::string("ALTER EXTENSION pg_stat_statements UPDATE TO '") + version + "'");
@@ -94,6 +100,7 @@ TEST_F(QueriesLive, TheExtensionsVersionDecidesNotTheServers) {
     EXPECT_GE(Total(sample, "query_duration_seconds", sleep), 0.05) << version;
     EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 1) << version;
   }
+  EXPECT_GE(tried, 1);
 }
 
 TEST_F(QueriesLive, TheRestIsOneAndGrowsByWhatItDid) {

@@ -99,6 +99,8 @@ TEST_F(ReplicasLive, PausedReplayLagsByTheTimeSinceTheFirstUnreplayedWrite) {
 }
 
 TEST_F(ReplicasLive, AReplicaThatIsCutOffLagsMoreAndMoreAndItsSlotKeepsWal) {
+  if (std::stoi(primary_->Sql("SHOW server_version_num")) < 130000)
+    GTEST_SKIP() << "before 13 a replica has to be restarted to lose its primary";
   Write();  // so that the replica knows when it last replayed a commit
   ASSERT_TRUE(CaughtUp());
   const Target target = Make();

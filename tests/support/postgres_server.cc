@@ -7,14 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 namespace tierwatch {
 namespace {
 
-// The newest server of Debian's.
-std::string BinFolder() {
+// The newest of Debian's.
+std::string DebianFolder() {
   std::string newest;
   std::error_code ignored;
   for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql", ignored)) {
@@ -22,6 +24,25 @@ std::string BinFolder() {
     if (std::filesystem::exists(bin / "initdb")) newest = std::max(newest, bin.string());
   }
   return newest;
+}
+
+// Where tests/support/postgresql_versions.py puts the other versions.
+std::string FetchedFolder(const std::string& version) {
+  const char* const home = std::getenv("HOME");
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const std::string root = ::geteuid() == 0   ? "/var/cache"
+                           : cache != nullptr ? cache
+                           : home != nullptr  ? std::string(home) + "/.cache"
+                                              : "";
+  const std::string bin = root + "/tierwatch/postgresql/" + version + "/bin";
+  if (std::filesystem::exists(bin + "/initdb")) return bin;
+  std::puts(("there is no PostgreSQL " + version + " in " + bin).c_str());
+  return "";
+}
+
+std::string ServerFolder() {
+  const char* const version = std::getenv("TIERWATCH_POSTGRES_VERSION");
+  return version == nullptr ? DebianFolder() : FetchedFolder(version);
 }
 
 // PostgreSQL refuses to be root. The kernel forgets the death signal when the user changes: setpriv
@@ -32,7 +53,9 @@ std::vector<std::string> AsUser(const std::string& program, std::vector<std::str
     command = {"setpriv",        "--reuid=postgres", "--regid=postgres",
                "--clear-groups", "--pdeathsig",      "KILL"};
   }
-  command.push_back(BinFolder() + "/" + program);
+  const std::string folder = ServerFolder();
+  const bool serves = std::filesystem::exists(folder + "/" + program);
+  command.push_back((serves ? folder : DebianFolder()) + "/" + program);
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }
@@ -51,12 +74,12 @@ void GiveToUser(const std::string& path) {
 
 }  // namespace
 
-bool HasPostgres() { return !BinFolder().empty(); }
+bool HasPostgres() { return !ServerFolder().empty() && !DebianFolder().empty(); }
 
 TestPostgres::TestPostgres() : port_(FreePort()) {
   GiveToUser(dir_.path());
-  MustRun(AsUser("initdb", {"-D", data(), "-U", "tw", "-A", "trust", "--no-sync",
-                            "--no-instructions", "-E", "UTF8", "--locale=C"}));
+  MustRun(AsUser("initdb", {"-D", data(), "-U", "tw", "-A", "trust", "--no-sync", "-E", "UTF8",
+                            "--locale=C"}));
   Configure(fmt::format(
       "listen_addresses='127.0.0.1'\nunix_socket_directories='{}'\nfsync=off\n"
       "synchronous_commit=off\nshared_buffers=32MB\nwal_level=replica\n"
@@ -66,32 +89,38 @@ TestPostgres::TestPostgres() : port_(FreePort()) {
   const std::string hba = ReadFile(data() + "/pg_hba.conf");
   std::ofstream(data() + "/pg_hba.conf") << "host all walled 127.0.0.1/32 scram-sha-256\n" << hba;
   Start();
-  Sql("CREATE ROLE plain LOGIN; CREATE ROLE walled LOGIN PASSWORD 's3cret'");
+  Sql("SET password_encryption = 'scram-sha-256'; CREATE ROLE plain LOGIN; CREATE ROLE walled "
+      "LOGIN PASSWORD 's3cret'");
 }
 
 TestPostgres::TestPostgres(const TestPostgres& primary, const std::string& application_name,
                            bool slot)
     : port_(FreePort()) {
   GiveToUser(dir_.path());
-  std::vector<std::string> arguments{
-      "-d",
-      fmt::format("host=127.0.0.1 port={} user=tw application_name={}", primary.port(),
-                  application_name),
-      "-D",
-      data(),
-      "-R",
-      "-X",
-      "stream",
-      "-c",
-      "fast",
-      "--no-sync"};
-  if (slot) arguments.insert(arguments.end(), {"-C", "-S", application_name});
-  MustRun(AsUser("pg_basebackup", arguments));
+  if (slot)
+    primary.Sql(fmt::format("SELECT pg_create_physical_replication_slot('{}')", application_name));
+  CopyOf(primary);
+  std::ofstream(data() + "/standby.signal");
+  std::ofstream(data() + "/postgresql.auto.conf", std::ios::app) << fmt::format(
+      "primary_conninfo='host=127.0.0.1 port={} user=tw application_name={}'\n"
+      "primary_slot_name='{}'\n",
+      primary.port(), application_name, slot ? application_name : "");
   Configure(fmt::format("port={}\nunix_socket_directories='{}'\n", port_, dir_.path()));
-  // A copy of a standby would stream from that standby's slot.
-  if (!slot)
-    std::ofstream(data() + "/postgresql.auto.conf", std::ios::app) << "primary_slot_name=''\n";
   Start();
+}
+
+// A base backup: no version's pg_basebackup reads from all versions.
+void TestPostgres::CopyOf(const TestPostgres& other) const {
+  const bool since_15 = std::stoi(other.Sql("SHOW server_version_num")) >= 150000;
+  MustRun(AsUser("psql", {"-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-c",
+                          since_15 ? "SELECT pg_backup_start('copy', true)"
+                                   : "SELECT pg_start_backup('copy', true, false)",
+                          "-c", fmt::format("\\! cp -a {} {}", other.data(), data()), "-c",
+                          fmt::format("\\o {}/backup_label", data()), "-c",
+                          since_15 ? "SELECT labelfile FROM pg_backup_stop(false)"
+                                   : "SELECT labelfile FROM pg_stop_backup(false, false)",
+                          other.url()}));
+  std::filesystem::remove(data() + "/postmaster.pid");
 }
 
 void TestPostgres::Configure(const std::string& lines) const {
@@ -103,8 +132,8 @@ std::string TestPostgres::url(const std::string& role) const {
 }
 
 std::string TestPostgres::Sql(const std::string& sql) const {
-  const ProcessResult result =
-      RunProcess({BinFolder() + "/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url()});
+  const ProcessResult result = RunProcess(
+      {DebianFolder() + "/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url()});
   EXPECT_EQ(result.status, 0) << sql << "\n" << result.output;
   return result.output.substr(0, result.output.find_last_not_of('\n') + 1);
 }

@@ -36,6 +36,7 @@ class TestPostgres {
 
  private:
   std::string data() const { return dir_.path() + "/data"; }
+  void CopyOf(const TestPostgres& other) const;
   void Configure(const std::string& lines) const;
 
   TempDir dir_;
@@ -43,7 +44,8 @@ class TestPostgres {
   std::unique_ptr<Process> process_;
 };
 
-/// True where PostgreSQL's server programs are installed.
+/// True where PostgreSQL's server programs are installed: Debian's, or with
+/// TIERWATCH_POSTGRES_VERSION (17) those that tests/support/postgresql_versions.py fetched.
 bool HasPostgres();
 
 }  // namespace tierwatch

@@ -114,12 +114,14 @@ Delivery::Delivery(const NotifyConfig& config, DeliveryOptions options, const Cl
       instruments_(std::make_unique<Instruments>(registry)),
       tell_news_(std::move(news)),
       random_(std::random_device{}()) {
-  Adopt(config);
+  Adopt(config, [](const OutboxEntry&) { return false; });
 }
 
 Delivery::~Delivery() { Stop(); }
 
-void Delivery::Adopt(const NotifyConfig& config) {
+std::vector<OutboxEntry> Delivery::Adopt(const NotifyConfig& config,
+                                         const std::function<bool(const OutboxEntry&)>& withdrawn) {
+  std::vector<OutboxEntry> entries;
   std::vector<std::unique_ptr<Queue>> ended;  // outlives the lock, which their threads want
   const std::lock_guard lock(mutex_);
   std::vector<std::unique_ptr<Queue>> former = std::exchange(queues_, {});
@@ -131,6 +133,9 @@ void Delivery::Adopt(const NotifyConfig& config) {
         Start(*queues_.emplace_back(std::make_unique<Queue>(integration, receiver, *instruments_)));
       } else {
         queues_.emplace_back(std::move(*at))->Configure(integration, receiver);
+        std::ranges::move(
+            Withdrawn(integration->name(), outbox_.WithdrawIf(integration->name(), withdrawn)),
+            std::back_inserter(entries));
         outbox_.Hasten(integration->name(), clock_.Steady());
       }
     }
@@ -145,6 +150,7 @@ void Delivery::Adopt(const NotifyConfig& config) {
   std::ranges::move(idle, std::back_inserter(ended));
   leaving_.erase(idle.begin(), idle.end());
   Changed();
+  return entries;
 }
 
 void Delivery::Start(Queue& queue) {

@@ -76,8 +76,10 @@ class Delivery {
   bool Knows(std::string_view queue) const;
   /// Goes on with other receivers. Queues that stay keep what they owe and try it at once, with
   /// their new settings; what those that go owe has failed. Requests under way end as they would;
-  /// what they could not deliver goes on likewise.
-  void Adopt(const NotifyConfig& config);
+  /// what they could not deliver goes on likewise. Gives the entries that are `withdrawn` from
+  /// queues that stay, before any of them can be tried; see Outbox::WithdrawIf.
+  std::vector<OutboxEntry> Adopt(const NotifyConfig& config,
+                                 const std::function<bool(const OutboxEntry&)>& withdrawn);
   /// Owes entries of queues that are known, all at once.
   void Add(std::vector<OutboxEntry> entries);
   /// What integrations gave an earlier process to keep, by queue and group.

@@ -106,25 +106,21 @@ std::vector<OutboxEntry> Notifier::Adopt(const NotifyConfig& config) {
   std::unique_ptr<Dispatcher> dispatcher = MakeDispatcher(config);
   const Dispatcher::Moved moved = dispatcher->TakeOver(std::move(*dispatcher_));
   dispatcher_ = std::move(dispatcher);
-  delivery_.Adopt(config);
   forwarder_.Adopt(config);
   due_ = clock_.Steady();
-  std::vector<OutboxEntry> owed;
-  const auto left = [&](const OutboxEntry& entry) {
+  const std::vector<OutboxEntry> entries = delivery_.Adopt(config, [&](const OutboxEntry& entry) {
     const auto at = moved.lower_bound({entry.group_key, 0});
     return at != moved.end() && at->first == entry.group_key;
-  };
-  for (const QueueStatus& queue : delivery_.Status()) {
-    std::vector<OutboxEntry> entries = delivery_.WithdrawIf(queue.queue, left);
-    EndMerged(entries);
-    for (OutboxEntry& entry : entries) {
-      const bool anything = LeaveOut(entry, [&](const Alert& alert) {
-        return moved.contains({entry.group_key, alert.labels.Fingerprint()});
-      });
-      if (!anything) continue;
-      Number(entry);
-      owed.push_back(std::move(entry));
-    }
+  });
+  EndMerged(entries);
+  std::vector<OutboxEntry> owed;
+  for (OutboxEntry entry : entries) {
+    const bool anything = LeaveOut(entry, [&](const Alert& alert) {
+      return moved.contains({entry.group_key, alert.labels.Fingerprint()});
+    });
+    if (!anything) continue;
+    Number(entry);
+    owed.push_back(std::move(entry));
   }
   return owed;
 }

@@ -81,7 +81,7 @@ class PostgresServer : public std::enable_shared_from_this<PostgresServer> {
   /// Waits for the connection to be free, and connects where there is none. After failures in a
   /// row, attempts are at least 0.5, 1, 2, 4, then 8 s apart, and the last error is the answer in
   /// between. The password is read at each attempt. Errors: kConnect, kAuth (28xxx, an unreadable
-  /// secret), kTls, kTimeout.
+  /// secret), kTls, kTimeout, kLimit.
   Result<PostgresSession> Open(const PostgresCall& call);
 
  private:

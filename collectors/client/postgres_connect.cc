@@ -13,6 +13,8 @@ namespace tierwatch {
 namespace {
 
 constexpr Millis kStopInterval{50};  // how late a stop token may be seen while connecting
+// A greeting is a few KiB with its certificates; libpq itself would keep on reading one for ever.
+constexpr std::uint64_t kMostGreeting = 1u << 20;
 
 RawConnection Start(const PostgresAddress& address, const std::string& password) {
   std::vector<const char*> keywords, values;
@@ -104,6 +106,9 @@ Result<RawConnection> ConnectPostgres(const PostgresAddress& address, const Secr
     if (!WaitFor(PQsocket(raw.get()), events, call)) {
       if (call.stop.stop_requested()) return Error{"cancelled", Reason::kOther};
       return Error{"connecting timed out", Reason::kTimeout};
+    }
+    if (BytesReceived(PQsocket(raw.get())).value_or(0) > kMostGreeting) {
+      return Error{fmt::format("over {} bytes while connecting", kMostGreeting), Reason::kLimit};
     }
   }
   PQsetErrorVerbosity(raw.get(), PQERRORS_TERSE);

@@ -22,7 +22,7 @@ struct FinishConnection {
 using RawConnection = std::unique_ptr<PGconn, FinishConnection>;
 
 /// The secret is read now; where there is none, the URL's own password is the one. Errors:
-/// kConnect, kAuth (an unreadable secret, too), kTls, kTimeout.
+/// kConnect, kAuth (an unreadable secret, too), kTls, kTimeout, kLimit (over 1 MiB of a greeting).
 Result<RawConnection> ConnectPostgres(const PostgresAddress& address, const Secret& secret,
                                       const PostgresCall& call);
 

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace tierwatch {
@@ -13,14 +12,14 @@ namespace {
 
 constexpr Millis kLookInterval{20};
 
+}  // namespace
+
 std::optional<std::uint64_t> BytesReceived(int socket) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
   return info.tcpi_bytes_received;
 }
-
-}  // namespace
 
 // The time left is the caller's, whose clock may be a test's; the waiting is in real time.
 SocketWatchdog::SocketWatchdog(int socket, Millis timeout, std::stop_token stop,

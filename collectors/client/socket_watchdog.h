@@ -6,12 +6,16 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
 #include "base/clock.h"
 
 namespace tierwatch {
+
+/// What a TCP connection has received so far; nothing where it is of another kind.
+std::optional<std::uint64_t> BytesReceived(int socket);
 
 /// libpqxx can bound neither the time nor the size of an exchange, and cancelling may hang by
 /// itself; shutting the socket down ends any read on it at once. Watches from construction to Stop,

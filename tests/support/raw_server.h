@@ -16,6 +16,7 @@ struct RawAnswer {
   Millis per_byte{0};         // 0: all at once
   bool endless = false;       // says `bytes` again and again
   bool close = true;          // afterwards; otherwise the connection stays open and silent
+  std::string greeting = {};  // answers the first request; `bytes` then wait for another one
 };
 
 /// Answers one connection after the other, each the same way, until destruction.

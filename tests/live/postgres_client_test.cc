@@ -159,6 +159,27 @@ TEST_F(PostgresClient, StopsAtOnceWhenAsked) {
   EXPECT_LT(Since(start), 1.0);
 }
 
+TEST_F(PostgresClient, WhatWasGivenUpEndsOnTheServerAndNothingPilesUp) {
+  const auto server = Server(postgres_->url());
+  const auto sleepers = [] {
+    return postgres_->Sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tierwatch' "
+        "AND state = 'active' AND query LIKE '%pg_sleep%'");
+  };
+  for (int sample = 0; sample < 10; ++sample) {
+    std::stop_source stop;
+    auto session = server->Open(In(Millis{600}, stop.get_token()));
+    ASSERT_TRUE(session.ok()) << session.error().message;
+    std::jthread asker([&] {
+      std::this_thread::sleep_for(Millis{200});
+      if (sample % 2 == 0) stop.request_stop();
+    });
+    EXPECT_FALSE(session->Query("SELECT pg_sleep(60)").ok());
+  }
+  EXPECT_TRUE(WaitUntil([&] { return sleepers() == "0"; }));
+  EXPECT_TRUE(WaitUntil([] { return Backends() <= "1"; }));
+}
+
 TEST_F(PostgresClient, BoundsBytesAndRows) {
   PostgresCall call = In(Millis{20'000});
   call.max_rows = 10;

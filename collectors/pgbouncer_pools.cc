@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "collectors/client/pgbouncer_console.h"
 #include "collectors/foreign_text.h"
@@ -34,7 +35,84 @@ constexpr MetricInfo kMaxWait{"tierwatch_pool_max_wait_seconds",
 constexpr MetricInfo kClientsMax{"tierwatch_pool_client_connections_max", MetricType::Gauge,
                                  "Clients that PgBouncer allows."};
 
-constexpr std::array kMetrics{kClients, kServers, kMaxWait, kClientsMax};
+constexpr MetricInfo kWaitLimit{
+    "tierwatch_pool_max_wait_limit_seconds", MetricType::Gauge,
+    "How long PgBouncer lets a client wait for a server connection before it disconnects it "
+    "(query_wait_timeout); 0 is for ever."};
+
+constexpr MetricInfo OfDatabase(MetricType type, std::string_view name, std::string_view help) {
+  return {name, type, help, {"database"}};
+}
+// A column of SHOW STATS or SHOW DATABASES, its name in other versions, and the metric's unit in
+// the column's.
+struct Column {
+  std::string_view name, other_name;
+  double unit;
+  MetricInfo metric;
+};
+constexpr std::array<Column, 7> kTotals{{
+    {"total_xact_count", "", 1,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_transactions_total",
+                "Transactions that PgBouncer passed on.")},
+    {"total_query_count", "", 1,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_queries_total",
+                "Queries that PgBouncer passed on.")},
+    {"total_xact_time", "", 1e6,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_transaction_duration_seconds_total",
+                "Time that PgBouncer's clients were inside transactions.")},
+    {"total_query_time", "", 1e6,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_query_duration_seconds_total",
+                "Time that servers worked on queries that PgBouncer passed on.")},
+    {"total_wait_time", "", 1e6,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_wait_seconds_total",
+                "Time that PgBouncer's clients waited for a server connection.")},
+    {"total_received", "", 1,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_received_bytes_total",
+                "Bytes that PgBouncer had from its clients.")},
+    {"total_sent", "", 1,
+     OfDatabase(MetricType::Counter, "tierwatch_pool_sent_bytes_total",
+                "Bytes that PgBouncer sent to its clients.")},
+}};
+constexpr std::array<Column, 6> kSettings{{
+    {"pool_size", "", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_size",
+                "Server connections that each PgBouncer pool of a database may have.")},
+    {"reserve_pool", "reserve_pool_size", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_reserve_size",
+                "Server connections that each PgBouncer pool of a database may have besides, when "
+                "its clients wait for long.")},
+    {"max_connections", "", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_database_connections_max",
+                "Server connections that PgBouncer may have to a database; 0 is any number.")},
+    {"current_connections", "", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_database_connections",
+                "Server connections that PgBouncer has to a database.")},
+    {"paused", "", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_paused",
+                "1 while a database is paused in PgBouncer: its clients wait.")},
+    {"disabled", "", 1,
+     OfDatabase(MetricType::Gauge, "tierwatch_pool_disabled",
+                "1 while a database is disabled in PgBouncer: it takes no new clients.")},
+}};
+
+constexpr std::array kMetrics{kClients,
+                              kServers,
+                              kMaxWait,
+                              kClientsMax,
+                              kWaitLimit,
+                              kTotals[0].metric,
+                              kTotals[1].metric,
+                              kTotals[2].metric,
+                              kTotals[3].metric,
+                              kTotals[4].metric,
+                              kTotals[5].metric,
+                              kTotals[6].metric,
+                              kSettings[0].metric,
+                              kSettings[1].metric,
+                              kSettings[2].metric,
+                              kSettings[3].metric,
+                              kSettings[4].metric,
+                              kSettings[5].metric};
 
 // A column of SHOW POOLS and its value of the label `state`.
 struct Count {
@@ -84,13 +162,41 @@ Result<void> AddPools(const Rows& rows, FamilySet& families) {
   return {};
 }
 
-void AddConfig(const Rows& rows, FamilySet& families) {
+// Rows of databases, whose name is in `key`.
+Result<void> AddDatabases(const Rows& rows, std::string_view key, std::span<const Column> columns,
+                          FamilySet& families) {
+  if (rows.rows.size() > kMostPools) {
+    return Error{fmt::format("{} databases, over the limit of {}", rows.rows.size(), kMostPools),
+                 Reason::kLimit};
+  }
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    if (row.Text("key") != "max_client_conn") continue;
-    if (const auto value = row.Number("value")) families.Add(kClientsMax, {}, *value);
-    return;
+    const std::string database = LabelText(row.Text(key));
+    if (database == kConsole) continue;
+    if (database.empty() || !seen.insert(database).second) {
+      return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
+    }
+    for (const Column& column : columns) {
+      auto value = row.Number(column.name);
+      if (!value) value = row.Number(column.other_name);
+      if (value && *value >= 0) families.Add(column.metric, {database}, *value / column.unit);
+    }
   }
+  return {};
+}
+
+Result<void> AddConfig(const Rows& rows, FamilySet& families) {
+  for (const auto& [key, metric] :
+       {std::pair("max_client_conn", &kClientsMax), std::pair("query_wait_timeout", &kWaitLimit)}) {
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+      const RowReader row(rows, i);
+      if (row.Text("key") != key) continue;
+      if (const auto value = row.Number("value")) families.Add(*metric, {}, *value);
+      break;
+    }
+  }
+  return {};
 }
 
 class PgBouncer final : public Collector {
@@ -101,12 +207,21 @@ class PgBouncer final : public Collector {
   Sample Collect(const SampleContext& context) override {
     auto console = PgBouncerConsole::Open(address_, password_, CallOf(context));
     if (!console.ok()) return Sample::Down(std::move(console).error());
-    Result<Rows> pools = console->Ask("SHOW POOLS");
-    if (!pools.ok()) return Sample::Down(std::move(pools).error().In("SHOW POOLS"));
-    Result<Rows> config = console->Ask("SHOW CONFIG");
-    Sample sample =
-        PgBouncerSample(*pools, config.ok() ? std::optional(*config) : std::optional<Rows>());
-    if (!config.ok()) sample.errors.push_back(std::move(config).error().In("SHOW CONFIG"));
+    std::vector<Error> errors;
+    const auto ask = [&](const char* command) -> std::optional<Rows> {
+      Result<Rows> rows = console->Ask(command);
+      if (rows.ok()) return *std::move(rows);
+      errors.push_back(std::move(rows).error().In(command));
+      return std::nullopt;
+    };
+    PgBouncerReading reading;
+    reading.pools = ask("SHOW POOLS");
+    if (!reading.pools) return Sample::Down(errors[0]);
+    reading.stats = ask("SHOW STATS");
+    reading.databases = ask("SHOW DATABASES");
+    reading.config = ask("SHOW CONFIG");
+    Sample sample = PgBouncerSample(reading);
+    sample.errors.insert(sample.errors.begin(), errors.begin(), errors.end());
     return sample;
   }
 
@@ -119,14 +234,20 @@ class PgBouncer final : public Collector {
 
 std::span<const MetricInfo> PgBouncerMetrics() { return kMetrics; }
 
-Sample PgBouncerSample(const std::optional<Rows>& pools, const std::optional<Rows>& config) {
+Sample PgBouncerSample(const PgBouncerReading& reading) {
   Sample sample;
   FamilySet families;
-  if (pools) {
-    Result<void> added = AddPools(*pools, families);
-    if (!added.ok()) sample.errors.push_back(std::move(added).error().In("SHOW POOLS"));
-  }
-  if (config) AddConfig(*config, families);
+  const auto add = [&](const std::optional<Rows>& rows, const char* command, auto read) {
+    if (!rows) return;
+    Result<void> added = read(*rows);
+    if (!added.ok()) sample.errors.push_back(std::move(added).error().In(command));
+  };
+  add(reading.pools, "SHOW POOLS", [&](const Rows& rows) { return AddPools(rows, families); });
+  add(reading.stats, "SHOW STATS",
+      [&](const Rows& rows) { return AddDatabases(rows, "database", kTotals, families); });
+  add(reading.databases, "SHOW DATABASES",
+      [&](const Rows& rows) { return AddDatabases(rows, "name", kSettings, families); });
+  add(reading.config, "SHOW CONFIG", [&](const Rows& rows) { return AddConfig(rows, families); });
   sample.families = std::move(families).Take();
   return sample;
 }

@@ -131,10 +131,13 @@ inline Sample ReplicasCase(const std::string& folder) {
   return sample;
 }
 
-/// connections.rows of a PostgreSQL; pools.rows and config.rows of a PgBouncer.
+/// connections.rows of a PostgreSQL; pools.rows, stats.rows, databases.rows and config.rows of a
+/// PgBouncer.
 inline Sample PoolCase(const std::string& folder) {
   if (const auto pools = RowsIfThere(folder + "/pools.rows")) {
-    return PgBouncerSample(pools, RowsIfThere(folder + "/config.rows"));
+    return PgBouncerSample({pools, RowsIfThere(folder + "/stats.rows"),
+                            RowsIfThere(folder + "/databases.rows"),
+                            RowsIfThere(folder + "/config.rows")});
   }
   return PoolSample(ParseRows(ReadFile(folder + "/connections.rows")));
 }

@@ -95,12 +95,22 @@ TEST_F(PgBouncerLive, SeesWhoWaitsForAServer) {
   EXPECT_LE(value("max_wait_seconds", {"orgs", "tw"}),
             std::chrono::duration<double>(clock_.Steady() - begun).count());
   EXPECT_EQ(value("client_connections_max"), 50);
+  EXPECT_EQ(value("max_wait_limit_seconds"), 120);  // PgBouncer's default
+  EXPECT_EQ(value("size", {"orgs"}), 1);
+  EXPECT_EQ(value("reserve_size", {"orgs"}), 0);
+  EXPECT_EQ(value("database_connections", {"orgs"}), 1);
+  EXPECT_EQ(value("paused", {"orgs"}), 0);
+  EXPECT_EQ(value("disabled", {"orgs"}), 0);
 
   PQclear(PQexec(holder.get(), "COMMIT"));
   while (PGresult* result = PQgetResult(waiter.get())) PQclear(result);
   sample = CollectOnce(target, clock_);
   EXPECT_EQ(value("client_connections", {"orgs", "tw", "waiting"}), 0);
   EXPECT_EQ(value("max_wait_seconds", {"orgs", "tw"}), 0);
+  EXPECT_EQ(value("transactions_total", {"orgs"}), 2);
+  EXPECT_EQ(value("queries_total", {"orgs"}), 3);
+  EXPECT_GT(value("wait_seconds_total", {"orgs"}), 0.2);
+  EXPECT_GT(value("sent_bytes_total", {"orgs"}), 0);
 }
 
 TEST_F(PgBouncerLive, SaysWhyItIsNotLetIn) {

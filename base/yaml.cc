@@ -104,7 +104,8 @@ class YamlBuilder : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::optional<std::string> key;  // of a map, between key and value
     Location key_where;
-    std::vector<YamlNode> merges;  // values of `<<`
+    std::set<std::string, std::less<>> keys{};
+    std::vector<YamlNode> merges{};  // values of `<<`
   };
 
   void Open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -113,13 +114,13 @@ class YamlBuilder : public YAML::EventHandler {
     auto data = std::make_shared<YamlNode::Data>();
     data->kind = kind;
     data->where = Place(mark);
-    frames_.push_back({std::move(data), anchor, std::nullopt, {}, {}});
+    frames_.push_back({std::move(data), anchor, std::nullopt, {}});
   }
 
   void Close() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
-    for (const YamlNode& merged : frame.merges) Merge(*frame.data, merged);
+    for (const YamlNode& merged : frame.merges) Merge(frame, merged);
     Add(std::move(frame.data), frame.anchor);
   }
 
@@ -161,7 +162,7 @@ class YamlBuilder : public YAML::EventHandler {
       frame.merges.push_back(std::move(value));
       return;
     }
-    const bool duplicate = !keys_[frame.data.get()].insert(key).second;
+    const bool duplicate = !frame.keys.insert(key).second;
     if (duplicate) {
       diagnostics_.Add(frame.key_where, fmt::format("the key \"{}\" stands here twice", key));
       return;
@@ -170,7 +171,7 @@ class YamlBuilder : public YAML::EventHandler {
   }
 
   // Keys of `from` that the map does not have itself; `from` may be a map or a list of maps.
-  void Merge(YamlNode::Data& into, const YamlNode& from) {
+  void Merge(Frame& into, const YamlNode& from) {
     if (from.IsSequence()) {
       for (const YamlNode& item : from.items()) Merge(into, item);
       return;
@@ -180,9 +181,8 @@ class YamlBuilder : public YAML::EventHandler {
                        "\"<<\" takes a map or a list of maps, not " + from.Describe());
       return;
     }
-    std::set<std::string, std::less<>>& keys = keys_[&into];
     for (const YamlNode::Entry& entry : from.entries()) {
-      if (keys.insert(entry.key).second) into.entries.push_back(entry);
+      if (into.keys.insert(entry.key).second) into.data->entries.push_back(entry);
     }
   }
 
@@ -190,7 +190,6 @@ class YamlBuilder : public YAML::EventHandler {
   Diagnostics& diagnostics_;
   std::vector<Frame> frames_;
   std::map<YAML::anchor_t, DataPtr> anchors_;
-  std::map<const YamlNode::Data*, std::set<std::string, std::less<>>> keys_;
   YamlNode root_;
 };
 

@@ -99,6 +99,7 @@ App::Parts::~Parts() {
   server.reset();     // from here on nobody asks for a reload
   heartbeat.reset();  // it asks all others
   scheduler.Stop();   // its threads tell discovery what targets name
+  judge.Stop();       // it asks whether all targets were sampled
   discovery.reset();
   targets.reset();  // their connections ask the scheduler
 }

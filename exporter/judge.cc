@@ -102,7 +102,10 @@ Judge::Judge(Config& config, Timeline& timeline, Logger& logger, prometheus::Reg
   tending_ = std::jthread([this](const std::stop_token& stop) { Tend(stop); });
 }
 
-Judge::~Judge() {
+Judge::~Judge() { Stop(); }
+
+void Judge::Stop() {
+  if (!tending_.joinable()) return;
   tending_.request_stop();
   tending_.join();
   for (std::jthread& worker : workers_) worker.request_stop();

@@ -46,6 +46,8 @@ class Judge {
       Config& config, Timeline& timeline, Logger& logger, prometheus::Registry& registry,
       std::function<bool()> ready = [] { return true; });
   ~Judge();
+  /// Evaluates no more, asks no more whether all is ready, and tells what is owed as far as it can.
+  void Stop();
   Judge(const Judge&) = delete;
   Judge& operator=(const Judge&) = delete;
 

@@ -107,6 +107,12 @@ TestPostgres::TestPostgres(const TestPostgres& primary, const std::string& appli
       primary.port(), application_name, slot ? application_name : "");
   Configure(fmt::format("port={}\nunix_socket_directories='{}'\n", port_, dir_.path()));
   Start();
+  // It answers before it streams: at first it catches up.
+  EXPECT_TRUE(WaitUntil([&] {
+    return primary.Sql(fmt::format("SELECT count(*) FROM pg_stat_replication WHERE state = "
+                                   "'streaming' AND application_name = '{}'",
+                                   application_name)) == "1";
+  })) << application_name << " does not stream";
 }
 
 // A base backup: no version's pg_basebackup reads from all versions.

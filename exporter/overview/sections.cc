@@ -54,7 +54,8 @@ std::string CacheLine(const OverviewSource& source, const std::string& service,
       TrendCell(row, source, "hit ratio"));
 }
 
-std::string_view Tone(double value, double warn, double bad) {
+std::string_view Tone(double value, double warn,
+                      double bad = std::numeric_limits<double>::infinity()) {
   return value > bad ? "bad" : value > warn ? "warn" : "";
 }
 
@@ -140,7 +141,7 @@ std::string PartitionSection(const OverviewSource& source) {
                         Cell(FormatSeconds(runway), Tone(-runway, -7 * kDay, -kDay)),
                         Cell(FormatCount(row["count"])), Cell(FormatCount(row["rows"])),
                         Cell(FormatBytes(row["bytes"])),
-                        Cell(FormatCount(row["gaps"]), Tone(row["gaps"], 0, 1e9)),
+                        Cell(FormatCount(row["gaps"]), Tone(row["gaps"], 0)),
                         Cell(std::isnan(strays) ? "—"
                              : strays > 0       ? "has rows"
                                                 : "empty",
@@ -175,7 +176,7 @@ std::string PoolSection(const OverviewSource& source) {
     rows += fmt::format(
         "<tr><td>{}</td><td>{}</td>{}{}{}{}{}{}{}</tr>", EscapeHtml(key[0]), EscapeHtml(key[1]),
         Cell(FormatCount(used), Tone(used / most, 0.75, 0.9)), Cell(FormatCount(most)),
-        Cell(FormatCount(row["lock_waiters"]), Tone(row["lock_waiters"], 0, 1e9)),
+        Cell(FormatCount(row["lock_waiters"]), Tone(row["lock_waiters"], 0)),
         Cell(FormatSeconds(row["wait"]), Tone(row["wait"], 0, 1)),
         Cell(FormatSeconds(row["transaction"]), Tone(row["transaction"], 300, 3'600)),
         Cell(FormatSeconds(row["idle"]), Tone(row["idle"], 60, 600)),

@@ -1,4 +1,4 @@
-// tierwatch as a process that pages, with its state in a folder of its own, for live tests.
+// tierwatch as a process, with its state in a folder of its own, for live tests.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,18 +16,24 @@ namespace tierwatch {
 
 class Program {
  public:
-  /// Pages `url`, one group for each value of the label `n`. `more` is added to the configuration.
-  Program(const std::string& rules, const std::string& url, const std::string& more = "") {
-    dir_.Write("rules.yml", rules);
+  /// `config` says nothing of where it listens and keeps its state.
+  explicit Program(const std::string& config) {
     config_ = dir_.Write("tierwatch.yml", fmt::format(R"(
-rule_files: [rules.yml]
 storage: {{path: "{}/state"}}
 web: {{listen_address: "127.0.0.1:{}"}}
+{})",
+                                                      dir_.path(), port_, config));
+  }
+  /// Pages `url`, one group for each value of the label `n`. `more` is added to the configuration.
+  Program(const std::string& rules, const std::string& url, const std::string& more = "")
+      : Program(fmt::format(R"(
+rule_files: [rules.yml]
 alerting:
   route: {{receiver: r, group_by: [alertname, n], group_wait: 0s, group_interval: 1s}}
   receivers: [{{name: r, webhook_configs: [{{url: "{}", timeout: 2s}}]}}]
 {})",
-                                                      dir_.path(), port_, url, more));
+                            url, more)) {
+    dir_.Write("rules.yml", rules);
   }
   void Start() {
     process_.emplace(std::vector<std::string>{TIERWATCH_BINARY, "run", "--config", config_});

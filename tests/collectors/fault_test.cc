@@ -243,7 +243,8 @@ Target MakeTarget(std::string_view stem, const std::string& url) {
 
 std::string UrlOf(std::string_view stem, int port) {
   const std::string place = "127.0.0.1:" + std::to_string(port);
-  if (stem == "pool") return "postgresql://tw@" + place + "/postgres?sslmode=disable";
+  if (stem == "pool" || stem == "partitions" || stem == "queries")
+    return "postgresql://tw@" + place + "/postgres?sslmode=disable";
   return (stem == "redis" ? "redis://" : "http://") + place;
 }
 
@@ -277,10 +278,13 @@ TEST(Faults, OfPostgresEndInTheirReasonAndInTime) {
 
 TEST(Faults, NobodyListens) {
   const SystemClock clock;
-  for (const char* stem : {"redis", "cache_health", "database_health", "pool"}) {
+  for (const char* stem :
+       {"redis", "cache_health", "database_health", "pool", "partitions", "queries"}) {
     const Target target = MakeTarget(stem, UrlOf(stem, FreePort()));
     const Sample sample = target.collector->Collect({clock, clock.Steady() + Millis{2'000}, {}});
     EXPECT_FALSE(sample.up);
+    // Redis has a metric of its own that says so.
+    EXPECT_EQ(sample.families.empty(), std::string_view(stem) != "redis");
     ASSERT_EQ(sample.errors.size(), 1u) << stem;
     EXPECT_EQ(sample.errors[0].reason, Reason::kConnect) << sample.errors[0].message;
   }

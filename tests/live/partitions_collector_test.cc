@@ -331,14 +331,5 @@ TEST_F(PartitionsLive, WhatPgPartmanSaysIsReadWhereItCanBe) {
   postgres_->Sql("DROP TABLE kept CASCADE; DROP EXTENSION pg_partman");
 }
 
-TEST_F(PartitionsLive, AnUnreachableServerIsDown) {
-  const Target target =
-      MakeTarget(&ReadPartitions, "targets: [\"postgresql://tw@127.0.0.1:1/postgres\"]");
-  const Sample sample = CollectOnce(target, clock_);
-  EXPECT_FALSE(sample.up);
-  EXPECT_TRUE(sample.families.empty());
-  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
-}
-
 }  // namespace
 }  // namespace tierwatch

@@ -128,14 +128,5 @@ TEST_F(PoolLive, WithoutRightsThereAreTheLimitsAndAReason) {
   EXPECT_EQ(Value(sample, "oldest_transaction_seconds"), -1);
 }
 
-TEST_F(PoolLive, AnUnreachableServerIsDown) {
-  const Target target =
-      MakeTarget(&ReadPool, "targets: [\"postgresql://tw@127.0.0.1:1/postgres\"]");
-  const Sample sample = CollectOnce(target, clock_);
-  EXPECT_FALSE(sample.up);
-  EXPECT_TRUE(sample.families.empty());
-  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
-}
-
 }  // namespace
 }  // namespace tierwatch

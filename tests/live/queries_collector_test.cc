@@ -151,14 +151,5 @@ TEST_F(QueriesLive, WithoutRightsStatementsAreLeftOutAsAWhole) {
   EXPECT_GT(Total(sample, "database_commits", "postgres"), 0);
 }
 
-TEST_F(QueriesLive, AnUnreachableServerIsDown) {
-  const Target target =
-      MakeTarget(&ReadQueries, "targets: [\"postgresql://tw@127.0.0.1:1/postgres\"]");
-  const Sample sample = CollectOnce(target, clock_);
-  EXPECT_FALSE(sample.up);
-  EXPECT_TRUE(sample.families.empty());
-  EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
-}
-
 }  // namespace
 }  // namespace tierwatch

@@ -112,7 +112,8 @@ TestPostgres::TestPostgres(const TestPostgres& primary, const std::string& appli
     return primary.Sql(fmt::format("SELECT count(*) FROM pg_stat_replication WHERE state = "
                                    "'streaming' AND application_name = '{}'",
                                    application_name)) == "1";
-  })) << application_name << " does not stream";
+  })) << application_name
+      << " does not stream";
 }
 
 // A base backup: no version's pg_basebackup reads from all versions.

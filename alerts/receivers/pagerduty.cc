@@ -105,16 +105,31 @@ class PagerDuty final : public Integration {
   HttpClient client_;
 };
 
+// The first alert's chart. PagerDuty shows images by HTTPS alone.
+constexpr const char* kChart = "{{ (index .Alerts 0).Annotations.chart_url }}";
+constexpr const char* kImage =
+    R"({{ with (index .Alerts 0).Annotations.chart_url }}{{ if match "^https://" . }}{{ . }}{{ end }}{{ end }})";
+
+struct Field {
+  const char* key;
+  const char* fallback;  // where the configuration has no such list
+};
+
 std::vector<Config::Item> ReadItems(YamlMap& map, std::string_view list,
-                                    std::initializer_list<const char*> keys,
+                                    std::initializer_list<Field> fields,
                                     const GlobalConfig& global) {
   std::vector<Config::Item> items;
   for (const YamlNode& node : ReadList(map, list)) {
-    YamlMap fields(node, list, map.diagnostics());
-    Config::Item item;
-    for (const char* key : keys) item.emplace_back(key, ReadTemplate(fields, key, "", global));
-    items.push_back(std::move(item));
+    YamlMap keys(node, list, map.diagnostics());
+    Config::Item& item = items.emplace_back();
+    for (const Field& field : fields)
+      item.emplace_back(field.key, ReadTemplate(keys, field.key, "", global));
   }
+  if (map.Get(list) != nullptr) return items;
+  Config::Item& item = items.emplace_back();
+  for (const Field& field : fields)
+    item.emplace_back(field.key, std::get<NotificationTemplate>(NotificationTemplate::Compile(
+                                     field.fallback, global.templates)));
   return items;
 }
 
@@ -158,8 +173,11 @@ std::shared_ptr<Integration> ReadPagerDuty(YamlMap& map, Integration::Identity i
   config.component = read("component", "");
   config.group = read("group", "");
   config.details = ReadDetails(map, global);
-  config.images = ReadItems(map, "images", {"src", "alt", "href"}, global);
-  config.links = ReadItems(map, "links", {"href", "text"}, global);
+  config.images = ReadItems(
+      map, "images",
+      {{"src", kImage}, {"alt", "The last hour"}, {"href", "{{ (index .Alerts 0).GeneratorURL }}"}},
+      global);
+  config.links = ReadItems(map, "links", {{"href", kChart}, {"text", "The last hour"}}, global);
   config.http = ReadHttpConfigOr(map, global.http);
   Refuse(map, "timeout");
   return std::make_shared<PagerDuty>(std::move(identity), std::move(config));

@@ -108,6 +108,26 @@ TEST(PagerDutyTest, TemplatesLinksImagesAndLimits) {
   EXPECT_EQ(summary, std::string(1023, 'x') + "…");
 }
 
+TEST(PagerDutyTest, ShowsTheFirstAlertsChart) {
+  const auto pager = Make("pagerduty_configs: [{routing_key: k}]");
+  const auto own = Make("pagerduty_configs: [{routing_key: k, links: [], images: []}]");
+  Notification page = Page();
+  const auto event = [&](const auto& receiver) { return Json::parse(receiver->Encode(page)); };
+  EXPECT_FALSE(event(pager).contains("links"));
+  EXPECT_FALSE(event(pager).contains("images"));
+  page.alerts[0].annotations.Set("chart_url", "https://tw/chart.png?x&y");
+  EXPECT_EQ(event(pager)["links"],
+            Json::parse(R"([{"href": "https://tw/chart.png?x&y", "text": "The last hour"}])"));
+  EXPECT_EQ(event(pager)["images"], (Json{{{"src", "https://tw/chart.png?x&y"},
+                                           {"alt", "The last hour"},
+                                           {"href", page.alerts[0].generator_url}}}));
+  EXPECT_FALSE(event(own).contains("links"));
+  EXPECT_FALSE(event(own).contains("images"));
+  page.alerts[0].annotations.Set("chart_url", "http://tw/chart.png");
+  EXPECT_TRUE(event(pager).contains("links"));
+  EXPECT_FALSE(event(pager).contains("images")) << "PagerDuty takes them by HTTPS alone";
+}
+
 TEST(OpsgenieTest, CreatesAndClosesByAlias) {
   HttpSink sink;
   TempDir folder;

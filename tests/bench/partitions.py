@@ -5,12 +5,15 @@ usage: ./dev bench partitions [--partitions 10000] [--tables 1] [--scrapes 10] [
 One PostgreSQL with range-partitioned tables that share the partitions evenly; nothing else runs on it. Each program is scraped alone, once each interval,
 and tierwatch samples as often as it is scraped, its ten largest partitions by name. postgres_exporter has the tables of its
 own shipped example: pg_stat_user_tables and pg_statio_user_tables. "server" is what PostgreSQL used. Then four scrapers
-read tierwatch's /metrics, 20 times a second each, while it samples each second.
+read tierwatch's /metrics, 20 times a second each, while it samples each second; in turn with it they ask for /-/healthy, which
+answers three bytes: what that takes is the machine's and the scrapers' own.
 """
 import argparse
+import multiprocessing
 import os
-import threading
+import statistics
 import time
+from urllib.parse import urlsplit
 
 from scrape import ROOT, build_table, measure, print_table
 from servers import Folder, Postgres, Process, Scraper, free_port, run, wait_for
@@ -62,23 +65,33 @@ web: {{listen_address: "127.0.0.1:{port}"}}
     return [process], [url]
 
 
-def scrape_latency(url, scrapers=4, scrapes=400, interval=0.05):
-    """p50 and p99 of /metrics in ms, of `scrapers` that read it side by side."""
-    latencies = []
+def scrape_in_turn(urls, begin, end, pause):
+    """(time, seconds of each URL's scrape) until `end`; a process of its own, so that no scraper waits for another's turn."""
+    scrapers, rows = [Scraper(url) for url in urls], []
+    for scraper in scrapers:
+        scraper.scrape()  # connect, and have Python load what it needs
+    time.sleep(max(0.0, begin - time.time()))
+    while time.time() < end:
+        at, row = time.time(), []
+        for scraper in scrapers:
+            row.append(scraper.scrape()[0])
+            time.sleep(pause)
+        rows.append((at, row))
+    return rows
 
-    def scrape():
-        scraper = Scraper(url)
-        for _ in range(scrapes):
-            latencies.append(scraper.scrape()[0])
-            time.sleep(interval)
 
-    threads = [threading.Thread(target=scrape) for _ in range(scrapers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    latencies.sort()
-    return latencies[len(latencies) // 2] * 1e3, latencies[int(len(latencies) * 0.99)] * 1e3
+def latency_by_window(urls, scrapers=4, windows=8, seconds=5, pause=0.025):
+    """For each URL the p99 in ms of each window, while `scrapers` read all of them side by side, each URL in turn."""
+    with multiprocessing.Pool(scrapers) as pool:
+        begin = time.time() + 1
+        work = [(urls, begin, begin + windows * seconds, pause)] * scrapers
+        rows = [row for some in pool.starmap(scrape_in_turn, work, 1) for row in some]
+    p99s = [[] for _ in urls]
+    for window in range(windows):
+        inside = [row for at, row in rows if window <= (at - begin) / seconds < window + 1]
+        for url, column in enumerate(zip(*inside)):
+            p99s[url].append(sorted(column)[int(len(column) * 0.99)] * 1e3)
+    return p99s
 
 
 def main(arguments):
@@ -101,6 +114,8 @@ def main(arguments):
     peer, own = rows
     for column in ("CPU ms per scrape", "servers' CPU ms per scrape", "series"):
         print(f"\n{column}: 1/{peer[column] / own[column]:.0f} of postgres_exporter's", end="")
-    _, urls = start_tierwatch(folder, "tierwatch-busy", server, 1)
-    p50, p99 = scrape_latency(urls[0])
-    print(f"\n/metrics under 4 scrapers while sampling each second: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    _, (page,) = start_tierwatch(folder, "tierwatch-busy", server, 1)
+    floor = page.replace("/metrics", "/-/healthy")
+    print("\n\np99 ms under 4 scrapers while tierwatch samples each second, windows of 5 s: least, median, most")
+    for url, p99s in zip((page, floor), latency_by_window([page, floor])):
+        print(f"{urlsplit(url).path:11} {min(p99s):.2f} {statistics.median(p99s):.2f} {max(p99s):.2f}")

@@ -214,7 +214,7 @@ TEST_F(HttpServerTest, SilentClientsAreCutOff) {
   for (int i = 0; i < 8; ++i) silent.push_back(Connect());  // as many as there are threads
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(Send({}, "/echo").status, 200);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   for (const int socket : silent) ::close(socket);
 }
 
@@ -232,7 +232,7 @@ TEST_F(HttpServerTest, ABodyThatTricklesIsCutOff) {
   char piece[64];
   EXPECT_GT(::recv(socket, piece, sizeof piece, 0), 0);
   done = true;
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   trickle.join();
   ::close(socket);
 }

@@ -70,7 +70,7 @@ TEST_F(QueriesLive, CountsWhatRan) {
   EXPECT_EQ(Total(sample, "query_calls", sleep), 2);
   EXPECT_EQ(Total(sample, "query_rows", sleep), 2);
   EXPECT_GE(Total(sample, "query_duration_seconds", sleep), 0.3);
-  EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 2);
+  EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 30);
   const std::string insert = id("INSERT INTO orgs SELECT generate_series($1, $2)");
   EXPECT_EQ(Total(sample, "query_rows", insert), 1000);
   EXPECT_EQ(Total(sample, "query_blocks_hit", insert) + Total(sample, "query_blocks_read", insert),
@@ -98,7 +98,7 @@ TEST_F(QueriesLive, TheExtensionsVersionDecidesNotTheServers) {
     const std::string sleep = IdOf("SELECT pg_sleep($1)");
     EXPECT_EQ(Total(sample, "query_calls", sleep), 1) << version;
     EXPECT_GE(Total(sample, "query_duration_seconds", sleep), 0.05) << version;
-    EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 1) << version;
+    EXPECT_LT(Total(sample, "query_duration_seconds", sleep), 30) << version;
   }
   EXPECT_GE(tried, 1);
 }

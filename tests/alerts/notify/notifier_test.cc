@@ -391,7 +391,7 @@ TEST(NotifierTest, AHangingReceiverHoldsUpNoOther) {
   EXPECT_THAT(pager.Metrics(), HasSubstr("tierwatch_outbox_pending{receiver=\"bad\"} 20"));
   const auto start = std::chrono::steady_clock::now();
   pager.notifier().Stop(Millis{50});
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5))
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10))
       << "requests are cut off at the end";
 }
 

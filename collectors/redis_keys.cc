@@ -99,9 +99,7 @@ Result<void> RedisKeySampler::Step(RedisClient& client, const SampleContext& con
 }
 
 void RedisKeySampler::BeginRound(SteadyTime now) {
-  round_.emplace();
-  round_->start = now;
-  round_->groups.resize(options_.patterns.size() + 1);
+  round_ = Round{.start = now, .groups = std::vector<KeyGroup>(options_.patterns.size() + 1)};
   last_round_ = now;
 }
 

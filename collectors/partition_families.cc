@@ -128,8 +128,8 @@ constexpr std::array kMetrics{
 // Adds the families of one table after the other.
 class Tables {
  public:
-  Tables(const PartitionReading& reading, const PartitionOptions& options, PartitionMemory& memory,
-         FamilySet& families)
+  Tables(const PartitionReading& reading, const PartitionOptions& options,
+         const PartitionMemory& memory, FamilySet& families)
       : reading_(reading), options_(options), memory_(memory), families_(families) {}
 
   void Add(const PartitionedTable& table) {
@@ -140,7 +140,7 @@ class Tables {
     Add(table, kMissingIndexes, table.missing_indexes);
     AddDefault(table);
     if (const auto coverage = memory_.Coverage(table.oid)) AddBounds(table, *coverage);
-    AddLeaves(table);
+    if (table.leaves) AddLeaves(table, *table.leaves);
     const auto partman = reading_.partman.find(table.schema + "." + table.name);
     if (partman == reading_.partman.end()) return;
     Add(table, kPremake, partman->second.premake);
@@ -192,8 +192,7 @@ class Tables {
     Add(table, kOverdue, std::max(0.0, now - keep - UnixSeconds(*coverage.oldest_upper())));
   }
 
-  void AddLeaves(const PartitionedTable& table) {
-    const LeafTotals& leaves = table.leaves;
+  void AddLeaves(const PartitionedTable& table, const LeafTotals& leaves) {
     Add(table, kForeign, leaves.foreign);
     Add(table, kRows, leaves.rows);
     Add(table, kDeadRows, leaves.dead_rows);
@@ -202,12 +201,12 @@ class Tables {
     if (leaves.rows > 0) Add(table, kSkew, leaves.largest_rows * leaves.leaves / leaves.rows);
     Add(table, kUnanalyzed, leaves.unanalyzed);
     Add(table, kBloated, leaves.bloated);
-    Add(table, kInserts, memory_.CountInserts(table));
+    Add(table, kInserts, leaves.inserts);
   }
 
   const PartitionReading& reading_;
   const PartitionOptions& options_;
-  PartitionMemory& memory_;
+  const PartitionMemory& memory_;
   FamilySet& families_;
 };
 
@@ -244,7 +243,7 @@ std::span<const MetricInfo> PartitionFamiliesMetrics() { return kMetrics; }
 
 std::vector<prometheus::MetricFamily> PartitionFamilies(const PartitionReading& reading,
                                                         const PartitionOptions& options,
-                                                        PartitionMemory& memory,
+                                                        const PartitionMemory& memory,
                                                         const PartitionSizes* sizes) {
   FamilySet families;
   Tables tables(reading, options, memory, families);

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/metric.h"
-#include "collectors/partition_leaves.h"
 #include "collectors/partition_memory.h"
 #include "collectors/partition_options.h"
+#include "collectors/partition_shares.h"
 #include "collectors/partition_sizes.h"
 #include "collectors/partition_tables.h"
 #include "collectors/partman.h"
@@ -34,7 +34,7 @@ struct PartitionReading {
 /// `sizes` is null where exact sizes are not measured.
 std::vector<prometheus::MetricFamily> PartitionFamilies(const PartitionReading& reading,
                                                         const PartitionOptions& options,
-                                                        PartitionMemory& memory,
+                                                        const PartitionMemory& memory,
                                                         const PartitionSizes* sizes);
 
 }  // namespace tierwatch

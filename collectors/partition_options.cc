@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 #include <utility>
 
 #include "base/duration.h"
@@ -87,6 +88,20 @@ bool PartitionOptions::Wants(const PartitionedTable& table) const {
   return tables.empty() || std::any_of(tables.begin(), tables.end(), [&](const std::string& glob) {
            return MatchesTable(glob, table);
          });
+}
+
+void PartitionOptions::KeepWantedTrees(std::vector<PartitionedTable>& all) const {
+  std::unordered_set<Oid> kept;
+  for (const PartitionedTable& table : all) {
+    if (Wants(table)) kept.insert(table.oid);
+  }
+  for (std::size_t before = 0; before != kept.size();) {  // a round for each level
+    before = kept.size();
+    for (const PartitionedTable& table : all) {
+      if (kept.contains(table.parent)) kept.insert(table.oid);
+    }
+  }
+  std::erase_if(all, [&kept](const PartitionedTable& table) { return !kept.contains(table.oid); });
 }
 
 PartitionOptions ReadPartitionOptions(YamlMap& entry) {

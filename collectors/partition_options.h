@@ -38,6 +38,8 @@ struct PartitionOptions {
   ByTable<KeyUnit> integer_keys;
 
   bool Wants(const PartitionedTable& table) const;
+  /// Leaves those that are wanted, and those below them.
+  void KeepWantedTrees(std::vector<PartitionedTable>& all) const;
 };
 
 /// Findings go to the entry's diagnostics.

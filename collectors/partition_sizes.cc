@@ -6,13 +6,24 @@
 #include <utility>
 
 #include "collectors/foreign_text.h"
-#include "collectors/partition_leaves.h"
+#include "collectors/partition_shares.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
 namespace {
 
 constexpr std::size_t kBatch = 200;
+
+constexpr const char* kLeaves = R"(
+WITH RECURSIVE tree AS (
+  SELECT t.partrelid AS oid, t.partrelid AS root FROM pg_partitioned_table t
+    WHERE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = t.partrelid)
+  UNION ALL SELECT i.inhrelid, r.root FROM tree r JOIN pg_inherits i ON i.inhparent = r.oid)
+SELECT c.oid, tree.root AS "table",
+  CASE WHEN c.relnamespace = root.relnamespace THEN c.relname::text
+    ELSE c.relnamespace::regnamespace::text || '.' || c.relname END AS partition
+FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_class root ON root.oid = tree.root
+WHERE c.relkind = 'r' ORDER BY 2, 1)";
 
 // Locks that are granted and those that are waited for: who comes later waits behind both.
 constexpr std::string_view kSizes =
@@ -23,7 +34,7 @@ constexpr std::string_view kSizes =
 }  // namespace
 
 std::string PartitionSizes::NextQuery(SteadyTime now) const {
-  if (leaves_.empty()) return now >= due_ ? LeavesQuery() : "";
+  if (leaves_.empty()) return now >= due_ ? kLeaves : "";
   std::string oids;
   for (std::size_t i = next_; i < std::min(leaves_.size(), next_ + batch_); ++i) {
     oids += (oids.empty() ? "" : ",") + std::to_string(leaves_[i].oid);

@@ -24,10 +24,9 @@ struct LeafTotals {
   double largest_bytes = 0;
   double unanalyzed = 0;
   double dead_rows = 0;
-  double bloated = 0;           // leaves with at least 1,000 dead rows that are over a third of all
-  double foreign = 0;           // leaves that are foreign tables: in no other sum
-  double inserts = 0;           // since the statistics began
-  std::uint64_t child_key = 0;  // changes when partitions come or go
+  double bloated = 0;  // leaves with at least 1,000 dead rows that are over a third of all
+  double foreign = 0;  // leaves that are foreign tables: in no other sum
+  double inserts = 0;  // since the statistics began, as a counter that never falls
   void Add(const LeafTotals& other);
 };
 
@@ -43,10 +42,11 @@ struct PartitionedTable {
   double partitions = 0;  // direct ones; those that are being detached count no more
   double subpartitioned = 0;
   std::optional<double> detach_pending;  // from PostgreSQL 14 on
-  /// Equal digests mean equal bounds: any change of a partition writes a catalog row anew, and with
-  /// it its xmin.
+  /// Equal digests mean the same direct partitions with the same bounds: a partition that comes,
+  /// goes, is being detached or has another bound has another row of pg_inherits, with an xmin of
+  /// its own.
   std::string digest;
-  LeafTotals leaves;  // of all levels below
+  std::optional<LeafTotals> leaves;  // of all levels below: see PartitionLeaves::Sum
   /// Indexes that a direct partition lacks, over all partitions. The parent's own index is invalid
   /// until it has one in each.
   double missing_indexes = 0;
@@ -64,15 +64,14 @@ struct PartitionOverview {
   std::vector<PartitionedTable> tables;
 };
 
-/// One row for each partitioned table, from catalogs and statistics alone: no lock on any relation
-/// of the user's.
+/// One row for each partitioned table, from catalogs alone: no lock on any relation of the user's.
 std::string PartitionOverviewQuery(int version);
-/// Reads its rows and adds what lies below each table to those above it. kParse where a row makes
-/// no sense.
+/// Reads its rows. kParse where one makes no sense.
 Result<PartitionOverview> ReadPartitionOverview(const Rows& rows);
 
-/// Columns parent and bound, for the partitions of the tables named. `pg_get_expr(…, 0)`: with the
-/// relation's own oid it would wait for the relation's lock.
-std::string PartitionBoundsQuery(int version, const std::vector<Oid>& tables);
+/// Columns parent, oid, kind (pg_class.relkind) and bound of the direct partitions of the tables
+/// named; no bound where one is being detached. `pg_get_expr(…, 0)`: with the relation's own oid it
+/// would wait for the relation's lock.
+std::string PartitionsQuery(int version, const std::vector<Oid>& tables);
 
 }  // namespace tierwatch

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "collectors/partition_families.h"
+#include "collectors/partition_leaves.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -47,7 +48,12 @@ class Partitions final : public Collector {
     PartitionReading reading;
     reading.overview = *std::move(overview);
     server_now_ = reading.overview.now;
-    UpdateBounds(*session, reading.overview, sample);
+    std::vector<PartitionedTable>& tables = reading.overview.tables;
+    options_.KeepWantedTrees(tables);
+    UpdatePartitions(*session, reading.overview, sample);
+    ReadLeaves(*session, sample);
+    leaves_.Sum(tables);
+    std::erase_if(tables, [this](const auto& table) { return !options_.Wants(table); });
     ReadTop(*session, reading, sample);
     ReadMaintenance(*session, reading, sample);
     ReadHighestKeys(*session, reading, sample);
@@ -78,28 +84,30 @@ class Partitions final : public Collector {
   }
 
  private:
-  Result<PartitionOverview> ReadOverview(PostgresSession& session) {
+  static Result<PartitionOverview> ReadOverview(PostgresSession& session) {
     Result<Rows> rows = session.Query(PartitionOverviewQuery(session.version()));
     if (!rows.ok()) return std::move(rows).error();
-    Result<PartitionOverview> overview = ReadPartitionOverview(*rows);
-    if (overview.ok()) {
-      std::erase_if(overview->tables,
-                    [this](const PartitionedTable& table) { return !options_.Wants(table); });
+    return ReadPartitionOverview(*rows);
+  }
+
+  void ReadLeaves(PostgresSession& session, Sample& sample) {
+    for (std::vector<Oid> leaves; !(leaves = leaves_.Next()).empty();) {
+      const auto rows = Ask(session, LeafStatisticsQuery(session.version(), leaves),
+                            "statistics of partitions", sample.errors);
+      if (!rows) return;
+      leaves_.Learn(leaves, *rows);
     }
-    return overview;
   }
 
   void ReadTop(PostgresSession& session, PartitionReading& reading, Sample& sample) {
     if (options_.top == 0) return;
-    const auto rows =
-        Ask(session, TopLeavesQuery(options_.top), "largest partitions", sample.errors);
-    if (!rows) return;
-    Result<std::vector<LeafShare>> top = ReadTopLeaves(*rows);
-    if (top.ok()) {
-      reading.top = *std::move(top);
-    } else {
-      sample.errors.push_back(std::move(top).error());
-    }
+    Result<std::vector<LeafShare>> top = leaves_.Top(options_.top);
+    if (!top.ok()) return sample.errors.push_back(std::move(top).error());
+    const std::string query = LeafNamesQuery(*top);
+    const std::optional<Rows> names =
+        query.empty() ? Rows{}
+                      : Ask(session, query, "names of the largest partitions", sample.errors);
+    if (names) reading.top = NameLeaves(*top, reading.overview.tables, *names);
   }
 
   static void ReadMaintenance(PostgresSession& session, PartitionReading& reading, Sample& sample) {
@@ -134,18 +142,19 @@ class Partitions final : public Collector {
     }
   }
 
-  void UpdateBounds(PostgresSession& session, const PartitionOverview& overview, Sample& sample) {
+  void UpdatePartitions(PostgresSession& session, const PartitionOverview& overview,
+                        Sample& sample) {
     const std::vector<Oid> outdated = memory_.Outdated(overview);
+    leaves_.Begin(overview.tables, outdated);
     for (std::size_t from = 0; from < outdated.size(); from += kTablesPerQuery) {
       const std::size_t to = std::min(outdated.size(), from + kTablesPerQuery);
       const std::vector<Oid> some(outdated.begin() + static_cast<std::ptrdiff_t>(from),
                                   outdated.begin() + static_cast<std::ptrdiff_t>(to));
-      Result<Rows> bounds = session.Query(PartitionBoundsQuery(session.version(), some));
-      if (!bounds.ok()) {
-        sample.errors.push_back(std::move(bounds).error().In("partition bounds"));
-        return;
-      }
-      memory_.Learn(overview, some, *bounds);
+      const auto partitions =
+          Ask(session, PartitionsQuery(session.version(), some), "partitions", sample.errors);
+      if (!partitions) return;
+      memory_.Learn(overview, some, *partitions);
+      leaves_.Place(some, *partitions);
     }
   }
 
@@ -185,6 +194,7 @@ class Partitions final : public Collector {
   const std::shared_ptr<PostgresServer> server_;
   const PartitionOptions options_;
   PartitionMemory memory_;
+  PartitionLeaves leaves_;
   std::map<Oid, BoundPosition> highest_keys_;
   std::optional<PartitionSizes> sizes_;
   std::vector<Error> errors_of_sizes_;  // since the last sampling

@@ -8,6 +8,7 @@
 
 #include "base/yaml.h"
 #include "collectors/partition_families.h"
+#include "collectors/partition_leaves.h"
 #include "collectors/pgbouncer_pools.h"
 #include "collectors/pool.h"
 #include "collectors/postgres_source.h"
@@ -62,9 +63,9 @@ inline PartitionSizes PartitionSizesCase(const std::string& folder, const Partit
   return sizes;
 }
 
-/// entry.yml: the collector's own keys. overview.rows, bounds.rows; default.rows: oid|has_rows of
-/// the probes that were answered; keys.rows: oid|highest; top.rows, partman.rows; leaves.rows and
-/// sizes.rows of exact sizes.
+/// entry.yml: the collector's own keys. overview.rows, partitions.rows, statistics.rows and
+/// names.rows; default.rows: oid|has_rows of the probes that were answered; keys.rows: oid|highest;
+/// partman.rows; leaves.rows and sizes.rows of exact sizes.
 inline Sample PartitionsCase(const std::string& folder) {
   Sample sample;
   Result<PartitionOverview> overview =
@@ -73,11 +74,19 @@ inline Sample PartitionsCase(const std::string& folder) {
   const PartitionOptions options = PartitionOptionsCase(folder + "/entry.yml");
   PartitionReading reading;
   reading.overview = *std::move(overview);
+  std::vector<PartitionedTable>& tables = reading.overview.tables;
   PartitionMemory memory;
+  PartitionLeaves leaves;
   const std::vector<Oid> outdated = memory.Outdated(reading.overview);
-  if (const auto bounds = RowsIfThere(folder + "/bounds.rows")) {
-    memory.Learn(reading.overview, outdated, *bounds);
+  leaves.Begin(tables, outdated);
+  if (const auto partitions = RowsIfThere(folder + "/partitions.rows")) {
+    memory.Learn(reading.overview, outdated, *partitions);
+    leaves.Place(outdated, *partitions);
   }
+  if (const auto statistics = RowsIfThere(folder + "/statistics.rows")) {
+    leaves.Learn(leaves.Next(), *statistics);
+  }
+  leaves.Sum(tables);
   const auto each = [&](const std::string& file, auto take) {
     const auto rows = RowsIfThere(folder + "/" + file);
     for (std::size_t i = 0; rows && i < rows->rows.size(); ++i) {
@@ -91,8 +100,8 @@ inline Sample PartitionsCase(const std::string& folder) {
   each("keys.rows", [&](Oid oid, const RowReader& row) {
     reading.highest_keys[oid] = std::stoll(row.Text("highest"));
   });
-  if (const auto rows = RowsIfThere(folder + "/top.rows")) {
-    reading.top = ReadTopLeaves(*rows).value();
+  if (const auto names = RowsIfThere(folder + "/names.rows")) {
+    reading.top = NameLeaves(leaves.Top(options.top).value(), tables, *names);
   }
   if (const auto rows = RowsIfThere(folder + "/partman.rows")) reading.partman = ReadPartman(*rows);
   std::optional<PartitionSizes> sizes;

@@ -157,6 +157,53 @@ TEST_F(PartitionsLive, SeesChangesOfBoundsAndCountsInsertsWithoutFalling) {
   postgres_->Sql("DROP TABLE log");
 }
 
+// Whatever happens to partitions is in the next sample.
+TEST_F(PartitionsLive, TheNextSampleKnowsOfEveryChange) {
+  postgres_->Sql(
+      "CREATE TABLE flow (n int) PARTITION BY RANGE (n);"
+      "CREATE TABLE flow_1 PARTITION OF flow FOR VALUES FROM (0) TO (10);"
+      "CREATE TABLE flow_2 PARTITION OF flow FOR VALUES FROM (10) TO (20) PARTITION BY LIST (n);"
+      "CREATE TABLE flow_2a PARTITION OF flow_2 DEFAULT; CREATE TABLE flow_3 (n int);"
+      "INSERT INTO flow SELECT generate_series(0, 14); INSERT INTO flow_3 VALUES (35), (36);"
+      "ANALYZE flow_1, flow_2a, flow_3");
+  const Target target =
+      Make("tw", "tables: [\"public.flow\"]\ntop_partitions: 9\nprobe_default: false");
+  // Partitions, gaps, rows of all leaves, rows of flow_3.
+  const auto next = [&] {
+    const Sample sample = CollectOnce(target, clock_);
+    EXPECT_EQ(ErrorsOf(sample), "");
+    std::string seen;
+    for (const char* metric : {"partitions", "partition_gaps", "partition_rows_estimate",
+                               "partition_top_rows_estimate"}) {
+      const bool leaf = std::string_view(metric).find("top") != std::string_view::npos;
+      const auto value =
+          ValueOf(sample, std::string("tierwatch_") + metric, {"flow", leaf ? "flow_3" : "public"});
+      seen += (seen.empty() ? "" : " ") + (value ? fmt::format("{}", *value) : "-");
+    }
+    return seen;
+  };
+  const auto after = [&](const std::string& sql) {
+    postgres_->Sql(sql);
+    return next();
+  };
+  EXPECT_EQ(next(), "2 0 15 -");
+  EXPECT_EQ(after("ALTER TABLE flow ATTACH PARTITION flow_3 FOR VALUES FROM (30) TO (40)"),
+            "3 1 17 2");
+  EXPECT_EQ(after("ALTER TABLE flow DETACH PARTITION flow_3"), "2 0 15 -");
+  EXPECT_EQ(after("ALTER TABLE flow ATTACH PARTITION flow_3 FOR VALUES FROM (20) TO (40)"),
+            "3 0 17 2");
+  EXPECT_EQ(after("BEGIN; ALTER TABLE flow DETACH PARTITION flow_3; ALTER TABLE flow ATTACH "
+                  "PARTITION flow_3 FOR VALUES FROM (25) TO (40); COMMIT"),
+            "3 1 17 2");
+  EXPECT_EQ(after("ALTER TABLE flow_2 DETACH PARTITION flow_2a"), "3 1 12 2");
+  EXPECT_EQ(after("ALTER TABLE flow_2 ATTACH PARTITION flow_2a DEFAULT"), "3 1 17 2");
+  EXPECT_EQ(after("ALTER TABLE flow_3 RENAME TO flow_4"), "3 1 17 -");
+  EXPECT_EQ(after("DROP TABLE flow_2"), "2 1 12 -");
+  EXPECT_EQ(after("INSERT INTO flow SELECT 1 FROM generate_series(1, 5); ANALYZE flow_1"),
+            "2 1 17 -");
+  postgres_->Sql("DROP TABLE flow");
+}
+
 // A partition that nobody may touch: what the catalogs tell is whole, exact sizes but for its own.
 TEST_F(PartitionsLive, ALockedPartitionLeavesTheOverviewWhole) {
   postgres_->Sql(

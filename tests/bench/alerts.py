@@ -14,7 +14,6 @@ write(2) less those without rules, so state.db and its WAL; Prometheus keeps ale
 """
 import argparse
 import http.client
-import os
 import random
 import re
 import struct
@@ -22,10 +21,9 @@ import threading
 import time
 import urllib.request
 
-from remote_write import SAMPLE, field, literal, record, send, varint
-from servers import Folder, Process, free_port, run, wait_for
+from remote_write import field, literal, record, send, varint
+from servers import Folder, Prometheus, Tierwatch, values
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NO_RULES = "groups: []\n"
 
 
@@ -77,42 +75,28 @@ class Server:
     """A tierwatch or Prometheus that is fed, with rules that can be changed."""
 
     def __init__(self, name, options):
-        self.name, self.options, self.folder, self.port = name, options, Folder(), free_port()
-        self.rules = self.folder.file("rules.yml", NO_RULES)
-        self.start()
-        self.feed = Feed(self.port, options)
-
-    def command(self):
-        listen = f"127.0.0.1:{self.port}"
-        if self.name == "Prometheus":
-            config = self.folder.file("prometheus.yml", f"rule_files: ['{self.rules}']\n")
-            return ["prometheus", f"--config.file={config}", "--web.enable-remote-write-receiver", "--web.enable-lifecycle",
-                    "--log.level=warn", f"--storage.tsdb.path={self.folder.path}/tsdb", f"--web.listen-address={listen}"]
-        config = self.folder.file("tierwatch.yml", f"rule_files: ['{self.rules}']\n"
-                                                   f"storage: {{path: '{self.folder.path}/state'}}\n"
-                                                   f"web: {{listen_address: '{listen}', remote_write: {{enabled: true}}}}\n")
-        program = os.path.join(self.folder.path, "tierwatch")
-        if not os.path.exists(program):
-            run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-        return [program, "run", "--config", config]
-
-    def start(self):
-        self.process = Process(self.name.lower(), self.command(), self.folder)
-        wait_for(f"http://127.0.0.1:{self.port}/-/healthy", self.process)
+        self.name, self.options, self.folder = name, options, Folder()
+        rules = f"rule_files: ['{self.folder.file('rules.yml', NO_RULES)}']"
+        if name == "Prometheus":
+            self.process = Prometheus(self.folder, rules)
+        else:
+            self.process = Tierwatch("tierwatch", self.folder, f"{rules}\nstorage: {{path: '{self.folder.path}/state'}}",
+                                     web="remote_write: {enabled: true}")
+        self.feed = Feed(self.process.port, options)
 
     def replace_rules(self, text):
         self.folder.file("rules.yml", text)
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/-/reload", method="POST")
+        request = urllib.request.Request(self.process.url + "/-/reload", method="POST")
         urllib.request.urlopen(request, timeout=120).close()
 
     def metric(self, name):
         """The sum of the metric's series."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as page:
-            return sum(map(float, re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", page.read().decode(), re.M)))
+        with urllib.request.urlopen(self.process.url + "/metrics", timeout=60) as page:
+            return sum(values(page.read().decode(), name))
 
     def firing(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/alerts", timeout=60) as reply:
+            with urllib.request.urlopen(self.process.url + "/api/v1/alerts", timeout=60) as reply:
                 return len(re.findall(rb'"state":\s*"firing"', reply.read()))
         except (OSError, http.client.HTTPException):
             return 0
@@ -167,7 +151,7 @@ def judge(name, options):
     server.process.child.kill()
     server.process.child.wait()
     begin = time.monotonic()
-    server.process = Process(name.lower(), server.command(), server.folder)
+    server.process.start()
     server.wait_until_all_fire(0.02)
     rows["s from the start after kill -9 until all fire"] = time.monotonic() - begin
     server.process.stop()

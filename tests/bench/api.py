@@ -8,12 +8,11 @@ are not compressed. A last question is a POST of 900 KiB, most of which is no pa
 """
 import argparse
 import http.client
-import os
 import time
 import urllib.parse
 
-from remote_write import PROGRAM, Requests, send
-from servers import Folder, Process, free_port, wait_for
+from remote_write import Requests, send
+from servers import Folder, Prometheus, Tierwatch
 
 NAME = "http_requests_0_total"
 QUESTIONS = (("samples", NAME), ("rate", f"rate({NAME}[5m])"), ("sum of rates", f"sum by (path) (rate({NAME}[5m]))"))
@@ -29,12 +28,12 @@ def ask(port, form):
     return text
 
 
-def measure(process, port, form, answers):
+def measure(process, form, answers):
     """(ms of CPU an answer, ms an answer, bytes of an answer)."""
-    size = len(ask(port, form))
+    size = len(ask(process.port, form))
     cpu, begin = process.cpu(), time.perf_counter()
     for _ in range(answers):
-        ask(port, form)
+        ask(process.port, form)
     return (process.cpu() - cpu) / answers * 1e3, (time.perf_counter() - begin) / answers * 1e3, size
 
 
@@ -49,21 +48,12 @@ def main(arguments):
     end = int(time.time() * 1000) // 15000 * 15000
     start = end - options.steps * 15000
 
-    ports = free_port(), free_port()
-    config = folder.file("prometheus.yml", "global: {}\n")
-    prometheus = Process("prometheus", ["prometheus", f"--config.file={config}", "--web.enable-remote-write-receiver",
-                                        f"--storage.tsdb.path={folder.path}/tsdb", "--log.level=warn",
-                                        f"--web.listen-address=127.0.0.1:{ports[0]}"], folder)
-    config = folder.file("tierwatch.yml", f"storage: {{retention: 7d}}\nweb: {{listen_address: '127.0.0.1:{ports[1]}', "
-                                          "remote_write: {enabled: true}}\n")
-    tierwatch = Process("tierwatch", [os.path.abspath(PROGRAM), "run", "--config", config], folder)
-    servers = (prometheus, ports[0]), (tierwatch, ports[1])
-    for (process, port), path in zip(servers, ("/-/ready", "/-/healthy")):
-        wait_for(f"http://127.0.0.1:{port}{path}", process)
+    prometheus = Prometheus(folder)
+    tierwatch = Tierwatch("tierwatch", folder, "storage: {retention: 7d}", web="remote_write: {enabled: true}")
     for number in range(options.steps):
         bodies = requests.round(number, start)
-        for _, port in servers:
-            send(port, bodies)
+        for server in (prometheus, tierwatch):
+            send(server.port, bodies)
 
     print(f"{5 * options.targets:,} series, {options.steps:,} steps of 15 s\n")
     print("| | Prometheus 2.42: CPU ms | tierwatch: CPU ms | ratio | ms | ms | MB |\n|---|---|---|---|---|---|---|")
@@ -71,6 +61,6 @@ def main(arguments):
     forms = [(name, urllib.parse.urlencode({"query": query, **times})) for name, query in QUESTIONS]
     forms.append(("sum of rates, 900 KiB asked", forms[-1][1] + "&padding=" + "x" * (900 << 10)))
     for name, form in forms:
-        (cpu, waited, size), (our_cpu, our_wait, our_size) = [measure(*s, form, options.answers) for s in servers]
+        (cpu, waited, size), (our_cpu, our_wait, our_size) = [measure(s, form, options.answers) for s in (prometheus, tierwatch)]
         print(f"| {name} | {cpu:,.1f} | {our_cpu:,.1f} | {our_cpu / cpu:.3f} | {waited:,.1f} | {our_wait:,.1f} "
               f"| {our_size / 1e6:,.1f} ({size / 1e6:,.1f}) |")

@@ -9,15 +9,12 @@ Prometheus and Alertmanager work each 1 s in one set and each 15 s in the other.
 import argparse
 import http.server
 import json
-import os
 import random
 import re
 import threading
 import time
 
-from servers import Folder, Process, free_port, run, wait_for
-
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+from servers import Folder, Process, Tierwatch, free_port, quantile, wait_for
 
 
 class Receiver:
@@ -58,25 +55,18 @@ def start_redis(folder, number):
 
 
 def start_tierwatch(folder, ports, receiver):
-    port = free_port()
     folder.file("rules.yml", "groups: [{name: g, rules: [{alert: Down, expr: tierwatch_redis_up == 0, "
                              "labels: {redis: '{{ $labels.target }}'}}]}]")
     targets = ", ".join(f'"redis://127.0.0.1:{p}"' for p in ports)
-    config = folder.file("tierwatch.yml", f"""
+    return [Tierwatch("tierwatch", folder, f"""
 global: {{sample_interval: 15s, evaluation_interval: 15s}}
 storage: {{path: "{folder.path}/state"}}
 collectors: {{redis: [{{service: cache, targets: [{targets}]}}]}}
 rule_files: [rules.yml]
-web: {{listen_address: "127.0.0.1:{port}"}}
 alerting:
   route: {{receiver: r, group_by: ['...'], group_wait: 0s, group_interval: 1s}}
   receivers: [{{name: r, webhook_configs: [{{url: "{receiver.url}"}}]}}]
-""")
-    program = os.path.join(folder.path, "tierwatch")
-    run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process("tierwatch", [program, "run", "--config", config], folder)
-    wait_for(f"http://127.0.0.1:{port}/-/ready", process)
-    return [process]
+""", "/-/ready")]
 
 
 def start_prometheus(folder, ports, receiver, interval):
@@ -115,10 +105,6 @@ scrape_configs:
     return [exporter, alertmanager, prometheus]
 
 
-def milliseconds(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1e3 if values else float("nan")
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench detection")
     parser.add_argument("--runs", type=int, default=20)
@@ -151,7 +137,7 @@ def main(arguments):
     print(f"{options.runs} Redis killed at random moments; milliseconds until the webhook was received\n")
     print("| set | paged | min | p50 | p99 | CPU ms per s |\n|---|---|---|---|---|---|")
     for name, (receiver, processes) in sets.items():
-        took = [receiver.told[port] - at for port, at in killed.items() if port in receiver.told]
+        took = [(receiver.told[port] - at) * 1e3 for port, at in killed.items() if port in receiver.told]
         used = (sum(p.cpu() for p in processes) - cpu[name]) / seconds * 1e3
-        print(f"| {name} | {len(took)} of {len(killed)} | {milliseconds(took, 0):.1f} | {milliseconds(took, 0.5):.1f} | "
-              f"{milliseconds(took, 0.99):.1f} | {used:.1f} |")
+        print(f"| {name} | {len(took)} of {len(killed)} | {quantile(took, 0):.1f} | {quantile(took, 0.5):.1f} | "
+              f"{quantile(took, 0.99):.1f} | {used:.1f} |")

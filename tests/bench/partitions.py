@@ -10,13 +10,11 @@ answers three bytes: what that takes is the machine's and the scrapers' own.
 """
 import argparse
 import multiprocessing
-import os
 import statistics
 import time
-from urllib.parse import urlsplit
 
-from scrape import ROOT, build_table, measure, print_table
-from servers import Folder, Postgres, Process, Scraper, free_port, run, wait_for
+from scrape import build_table, measure, print_table
+from servers import Folder, Postgres, Process, Scraper, Tierwatch, free_port, quantile, wait_for
 
 COUNTERS = """seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd n_live_tup n_dead_tup
   n_mod_since_analyze vacuum_count autovacuum_count analyze_count autoanalyze_count""".split()
@@ -45,24 +43,15 @@ def start_exporter(folder, server):
                       {"DATA_SOURCE_NAME": server.url() + "?sslmode=disable"})
     url = f"http://127.0.0.1:{port}/metrics"
     wait_for(url, process, 120)
-    return [process], [url]
+    return process, url
 
 
 def start_tierwatch(folder, name, server, interval):
-    port = free_port()
-    config = folder.file(name + ".yml", f"""
+    return Tierwatch(name, folder, f"""
 global: {{sample_interval: {int(interval * 1000)}ms, sample_timeout: {min(int(interval * 1000), 10000)}ms}}
 storage: {{path: ":memory:"}}
 collectors: {{partitions: [{{service: db, targets: ["{server.url()}"], top_partitions: 10}}]}}
-web: {{listen_address: "127.0.0.1:{port}"}}
 """)
-    program = os.path.join(folder.path, "tierwatch")
-    if not os.path.exists(program):
-        run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process(name, [program, "run", "--config", config], folder)
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for(url, process)
-    return [process], [url]
 
 
 def scrape_in_turn(urls, begin, end, pause):
@@ -90,7 +79,7 @@ def latency_by_window(urls, scrapers=4, windows=8, seconds=5, pause=0.025):
     for window in range(windows):
         inside = [row for at, row in rows if window <= (at - begin) / seconds < window + 1]
         for url, column in enumerate(zip(*inside)):
-            p99s[url].append(sorted(column)[int(len(column) * 0.99)] * 1e3)
+            p99s[url].append(quantile(column, 0.99) * 1e3)
     return p99s
 
 
@@ -105,17 +94,16 @@ def main(arguments):
     server = Postgres("primary", folder)
     build_table(server, options.partitions, options.tables)
     rows = []
-    for name, start in [("postgres_exporter, with tables", lambda: start_exporter(folder, server)),
-                        ("tierwatch", lambda: start_tierwatch(folder, "tierwatch", server, options.interval))]:
-        processes, urls = start()
-        rows.append(measure(name, processes, urls, [server], options.scrapes, options.interval))
+    process, url = start_exporter(folder, server)
+    rows.append(measure("postgres_exporter, with tables", [process], [url], [server], options.scrapes, options.interval))
+    process = start_tierwatch(folder, "tierwatch", server, options.interval)
+    rows.append(measure("tierwatch", [process], [process.url + "/metrics"], [server], options.scrapes, options.interval))
     print(f"{options.partitions} partitions of {options.tables} tables, {options.scrapes} scrapes, one each {options.interval:g} s\n")
     print_table(rows)
     peer, own = rows
     for column in ("CPU ms per scrape", "servers' CPU ms per scrape", "series"):
         print(f"\n{column}: 1/{peer[column] / own[column]:.0f} of postgres_exporter's", end="")
-    _, (page,) = start_tierwatch(folder, "tierwatch-busy", server, 1)
-    floor = page.replace("/metrics", "/-/healthy")
-    print("\n\np99 ms under 4 scrapers while tierwatch samples each second, windows of 5 s: least, median, most")
-    for url, p99s in zip((page, floor), latency_by_window([page, floor])):
-        print(f"{urlsplit(url).path:11} {min(p99s):.2f} {statistics.median(p99s):.2f} {max(p99s):.2f}")
+    process, paths = start_tierwatch(folder, "tierwatch-busy", server, 1), ("/metrics", "/-/healthy")
+    print("\n\np99 ms under 4 scrapers while tierwatch samples each second, 8 windows of 5 s: least, median, most")
+    for path, p99s in zip(paths, latency_by_window([process.url + path for path in paths])):
+        print(f"{path:11} {min(p99s):.2f} {statistics.median(p99s):.2f} {max(p99s):.2f}")

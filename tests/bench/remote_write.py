@@ -10,13 +10,10 @@ the first round, which makes the series, is told apart.
 """
 import argparse
 import http.client
-import os
 import struct
 import time
 
-from servers import Folder, Process, free_port, wait_for
-
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build/release/tierwatch")
+from servers import Folder, Prometheus, Tierwatch
 
 
 def varint(number):
@@ -109,14 +106,14 @@ def send(port, bodies):
             raise SystemExit(f"port {port} answered {answer.status}: {text[:300]!r}")
 
 
-def measure(process, port, rounds, samples):
+def measure(process, rounds, samples):
     """(µs of CPU a sample in the first round, in the others; samples a second; RSS in MiB)."""
     before = process.cpu()
-    send(port, rounds[0])
+    send(process.port, rounds[0])
     first = process.cpu()
     begin = time.perf_counter()
     for bodies in rounds[1:]:
-        send(port, bodies)
+        send(process.port, bodies)
     seconds = time.perf_counter() - begin
     steady, count = process.cpu() - first, samples * (len(rounds) - 1)
     return (first - before) / samples * 1e6, steady / count * 1e6, count / seconds, process.rss_mib()
@@ -134,18 +131,9 @@ def main(arguments):
     rounds = [requests.round(number, start) for number in range(options.rounds)]
     samples = options.targets * options.series
 
-    ports = free_port(), free_port()
-    config = folder.file("prometheus.yml", "global: {}\n")
-    prometheus = Process("prometheus", ["prometheus", f"--config.file={config}", "--web.enable-remote-write-receiver",
-                                        f"--storage.tsdb.path={folder.path}/tsdb", "--log.level=warn",
-                                        f"--web.listen-address=127.0.0.1:{ports[0]}"], folder)
-    config = folder.file("tierwatch.yml", f"web: {{listen_address: '127.0.0.1:{ports[1]}', "
-                                          "remote_write: {enabled: true}}\n")
-    tierwatch = Process("tierwatch", [os.path.abspath(PROGRAM), "run", "--config", config], folder)
-    results = []
-    for process, port, path in ((prometheus, ports[0], "/-/ready"), (tierwatch, ports[1], "/-/healthy")):
-        wait_for(f"http://127.0.0.1:{port}{path}", process)
-        results.append(measure(process, port, rounds, samples))
+    prometheus = Prometheus(folder)
+    tierwatch = Tierwatch("tierwatch", folder, "", web="remote_write: {enabled: true}")
+    results = [measure(server, rounds, samples) for server in (prometheus, tierwatch)]
     print(f"{samples:,} series, {options.rounds} rounds, requests of {options.request} samples\n")
     print("| | Prometheus 2.42 | tierwatch | ratio |\n|---|---|---|---|")
     names = "CPU µs a sample, first round", "CPU µs a sample", "samples a second, one sender", "RSS MiB"

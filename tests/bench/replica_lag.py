@@ -11,13 +11,11 @@ postgres_exporter (on the replica) at its scrapes. Fails where tierwatch is off 
 import argparse
 import bisect
 import gzip
-import os
 import subprocess
 import threading
 import time
 
-from scrape import ROOT
-from servers import BIN, Folder, Postgres, Process, Scraper, free_port, run, wait_for
+from servers import BIN, Folder, Postgres, Process, Scraper, Tierwatch, free_port, wait_for
 
 
 class Psql:
@@ -93,19 +91,12 @@ def value_of(body, name):
 
 
 def start_tierwatch(folder, primary, replica, interval):
-    port = free_port()
-    config = folder.file("tierwatch.yml", f"""
+    process = Tierwatch("tierwatch", folder, f"""
 global: {{sample_interval: {int(interval * 1000)}ms, sample_timeout: {int(interval * 1000)}ms}}
 storage: {{path: ":memory:"}}
 collectors: {{replicas: [{{service: db, primary: "{primary.url('postgres')}", replicas: ["{replica.url('postgres')}"]}}]}}
-web: {{listen_address: "127.0.0.1:{port}"}}
 """)
-    program = os.path.join(folder.path, "tierwatch")
-    run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process("tierwatch", [program, "run", "--config", config], folder)
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for(url, process)
-    return Scraper(url)
+    return Scraper(process.url + "/metrics")
 
 
 def start_exporter(folder, replica):

@@ -9,12 +9,10 @@ as often as it is scraped, which is what the exporters do. "servers" is what Red
 """
 import argparse
 import gzip
-import os
 import time
 
-from servers import Folder, Postgres, Process, Scraper, free_port, run, wait_for
+from servers import Folder, Postgres, Process, Scraper, Tierwatch, free_port, quantile, run, wait_for
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 TABLES = """pg_stat_user_tables:
   query: "SELECT schemaname, relname, seq_scan, idx_scan, n_tup_ins, n_tup_upd, n_tup_del, n_live_tup, n_dead_tup
     FROM pg_stat_user_tables"
@@ -57,23 +55,14 @@ def start_redis(folder):
 
 
 def start_tierwatch(folder, name, redis, primary, replica, interval):
-    port = free_port()
-    config = folder.file(name + ".yml", f"""
+    return Tierwatch(name, folder, f"""
 global: {{sample_interval: {interval}}}
 storage: {{path: ":memory:"}}
 collectors:
   redis: [{{service: cache, targets: ["redis://127.0.0.1:{redis.port}"]}}]
   replicas: [{{service: db, primary: "{primary.url()}", replicas: ["{replica.url()}"]}}]
   partitions: [{{service: db, targets: ["{primary.url()}"]}}]
-web: {{listen_address: "127.0.0.1:{port}"}}
 """)
-    program = os.path.join(folder.path, "tierwatch")
-    if not os.path.exists(program):
-        run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process(name, [program, "run", "--config", config], folder)
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for(url, process)
-    return process, [url]
 
 
 def start_exporters(folder, name, redis, servers, arguments=()):
@@ -109,10 +98,9 @@ def measure(name, processes, urls, servers, scrapes, interval):
         next_scrape += interval
         time.sleep(max(0.0, next_scrape - time.monotonic()))
     cpu, server_cpu = sum(p.cpu() for p in processes) - cpu, sum(s.cpu() for s in servers) - server_cpu
-    latencies.sort()
     row = {"set": name, "series": series, "kB on the wire": sum(len(b) for b in bodies) / 1e3,
            "CPU ms per scrape": cpu / scrapes * 1e3, "servers' CPU ms per scrape": server_cpu / scrapes * 1e3,
-           "p50 ms": latencies[len(latencies) // 2] * 1e3, "p99 ms": latencies[int(len(latencies) * 0.99)] * 1e3,
+           "p50 ms": quantile(latencies, 0.5) * 1e3, "p99 ms": quantile(latencies, 0.99) * 1e3,
            "RSS MiB": sum(p.rss_mib() for p in processes)}
     for process in processes:
         process.stop()
@@ -147,8 +135,8 @@ def main(arguments):
     ]
 
     def tierwatch(interval, name):
-        process, urls = start_tierwatch(folder, "tierwatch-" + name, redis, primary, replica, interval)
-        return [process], urls
+        process = start_tierwatch(folder, "tierwatch-" + name, redis, primary, replica, interval)
+        return [process], [process.url + "/metrics"]
 
     rows = []
     for name, start in sets:

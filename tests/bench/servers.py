@@ -5,6 +5,7 @@ import glob
 import http.client
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import time
 from urllib.parse import urlsplit
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BIN = "/usr/lib/postgresql/15/bin"
 TICK = os.sysconf("SC_CLK_TCK")
 _started = []
@@ -54,12 +56,17 @@ class Process:
 
     def __init__(self, name, command, folder, environment=None):
         self.name = name
+        self.command, self.folder, self.environment = command, folder, environment or {}
         self.log = os.path.join(folder.path, name + ".log")
+        self.start()
+        _started.append(self)
+
+    def start(self):
+        """Starts it, or starts it again after it ended."""
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         with open(self.log, "ab") as log:
-            self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder.path,
-                                          env={**clean, **(environment or {}), "HOME": folder.path}, **unprivileged())
-        _started.append(self)
+            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder.path,
+                                          env={**clean, **self.environment, "HOME": self.folder.path}, **unprivileged())
 
     def stop(self):
         if self.child.poll() is None:
@@ -142,9 +149,47 @@ def wait_for(url, process, seconds=60):
         time.sleep(0.1)
 
 
+def values(page, metric):
+    """The values of all series of a metric of a page."""
+    return [float(value) for value in re.findall(rf"^{metric}(?:{{.*}})? (\S+)$", page, re.MULTILINE)]
+
+
+def quantile(numbers, share):
+    """The number that `share` of all lie below; NaN of none."""
+    return sorted(numbers)[min(len(numbers) - 1, int(len(numbers) * share))] if numbers else float("nan")
+
+
 def run(command):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/tmp",
                    env={"PATH": BIN + ":/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, **unprivileged())
+
+
+class Tierwatch(Process):
+    """The program, which the servers' user gets a copy of, on a free port; answers `path` already. `config` has no `web:` but
+    what of it is in `web`, as YAML's flow style has it."""
+
+    def __init__(self, name, folder, config, path="/metrics", web=""):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        program = os.path.join(folder.path, "tierwatch")
+        if not os.path.exists(program):
+            run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
+        file = folder.file(name + ".yml", f'{config}\nweb: {{listen_address: "127.0.0.1:{self.port}", {web}}}\n')
+        super().__init__(name, [program, "run", "--config", file], folder)
+        wait_for(self.url + path, self)
+
+
+class Prometheus(Process):
+    """Debian's Prometheus on a free port, which takes remote write; answers already."""
+
+    def __init__(self, folder, config="global: {}"):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__("prometheus", ["prometheus", "--config.file=" + folder.file("prometheus.yml", config + "\n"),
+                                        "--web.enable-remote-write-receiver", "--web.enable-lifecycle", "--log.level=warn",
+                                        f"--storage.tsdb.path={folder.path}/tsdb",
+                                        f"--web.listen-address=127.0.0.1:{self.port}"], folder)
+        wait_for(self.url + "/-/ready", self)
 
 
 class Postgres(Process):

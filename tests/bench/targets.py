@@ -10,13 +10,12 @@ only tells whether it answers; Debian has no json_exporter. Fails where tierwatc
 import argparse
 import gzip
 import os
-import re
 import threading
 import time
 from urllib.parse import quote
 
-from scrape import ROOT, print_table
-from servers import Folder, Process, Scraper, free_port, run, wait_for
+from scrape import print_table
+from servers import ROOT, Folder, Process, Scraper, Tierwatch, free_port, run, values, wait_for
 
 HEALTH = """
 import asyncio, sys
@@ -59,26 +58,14 @@ def start_redis(folder, count):
 
 
 def start_tierwatch(folder, name, backends, redis, interval):
-    port = free_port()
     targets = [", ".join(f'"{url}"' for url in urls) for urls in (backends, redis)]
-    config = folder.file(name + ".yml", f"""
+    return Tierwatch(name, folder, f"""
 global: {{sample_interval: {int(interval * 1000)}ms, sample_timeout: {int(interval * 1000)}ms}}
 storage: {{path: ":memory:"}}
 collectors:
   cache_health: [{{service: api, targets: [{targets[0]}]}}]
   redis: [{{service: cache, targets: [{targets[1]}]}}]
-web: {{listen_address: "127.0.0.1:{port}"}}
 """)
-    program = os.path.join(folder.path, "tierwatch")
-    if not os.path.exists(program):
-        run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process(name, [program, "run", "--config", config], folder)
-    wait_for(f"http://127.0.0.1:{port}/metrics", process)
-    return process, port
-
-
-def values(page, name):
-    return [float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page, re.MULTILINE)]
 
 
 def check(page, targets, interval):
@@ -95,8 +82,8 @@ def row(name, backends, redis, series, process, cpu, seconds, samples):
 
 
 def measure_tierwatch(folder, backends, redis, options):
-    process, port = start_tierwatch(folder, f"tierwatch-{len(backends)}", backends, redis, options.interval)
-    scraper = Scraper(f"http://127.0.0.1:{port}/metrics")
+    process = start_tierwatch(folder, f"tierwatch-{len(backends)}", backends, redis, options.interval)
+    scraper = Scraper(process.url + "/metrics")
     time.sleep(2 * options.interval)
     begin, cpu = time.monotonic(), process.cpu()
     while time.monotonic() - begin < options.seconds:

@@ -183,8 +183,8 @@ Result<std::unique_ptr<AlertStore>> MakeAlertDatabase(Database database) {
   if (Result<void> made = database.Execute(kSchema); !made.ok()) return std::move(made).error();
   constexpr const char* kTexts[] = {
       "SELECT id FROM alert_rule WHERE file = ?1 AND grp = ?2 AND rule = ?3",
-      "INSERT INTO alert_rule (file, grp, rule, expr) VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT (file, grp, rule) DO UPDATE SET expr = ?4 WHERE expr <> ?4",
+      ("INSERT INTO alert_rule (file, grp, rule, expr) VALUES (?1, ?2, ?3, ?4) "
+       "ON CONFLICT (file, grp, rule) DO UPDATE SET expr = ?4 WHERE expr <> ?4"),
       "DELETE FROM alert_rule WHERE id = ?1",
       "INSERT OR REPLACE INTO alert VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
       "DELETE FROM alert WHERE rule = ?1 AND labels = ?2",

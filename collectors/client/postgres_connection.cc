@@ -35,7 +35,12 @@ class PostgresConnection::Adopted final : public pqxx::connection {
 class PostgresConnection::Adopted final : public pqxx::connection_base {
  public:
   explicit Adopted(RawConnection raw) : connection_base(policy_), policy_(std::move(raw)) {
-    init();
+    try {
+      init();  // refuses a server that doesn't say its version
+    } catch (...) {
+      close();
+      throw;
+    }
   }
   ~Adopted() { close(); }
 

@@ -43,9 +43,9 @@ class PostgresConnection;
 /// The use of a server's one connection, from Open to destruction. One thread.
 ///
 /// Every query is a read-only transaction of its own, which the server ends by itself. Its settings
-/// (statement_timeout from the deadline, lock_timeout, ISO dates, UTC, an empty search path, so
-/// that names come out qualified) travel with it in the same round trip: they hold behind a pooler
-/// in any mode, leak into no other client's session, and nothing of ours is ever idle in a
+/// (statement_timeout from the deadline, lock_timeout, ISO dates, UTC, no JIT, an empty search
+/// path, so that names come out qualified) travel with it in the same round trip: they hold behind
+/// a pooler in any mode, leak into no other client's session, and nothing of ours is ever idle in a
 /// transaction.
 class PostgresSession {
  public:

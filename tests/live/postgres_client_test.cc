@@ -70,6 +70,7 @@ TEST_F(PostgresClient, SettingsTravelWithEachQueryAndStayInIt) {
   EXPECT_EQ(setting("DateStyle"), "ISO, YMD");
   EXPECT_EQ(setting("TimeZone"), "UTC");
   EXPECT_EQ(setting("search_path"), "pg_catalog");
+  EXPECT_EQ(setting("jit"), "off");
   EXPECT_EQ(setting("application_name"), "tierwatch");
   EXPECT_NE(setting("statement_timeout"), "0");
   EXPECT_EQ(postgres_->Sql("SELECT state || xact_start IS NULL FROM pg_stat_activity "

@@ -10,6 +10,7 @@
 
 #include "collectors/client/pgbouncer_console.h"
 #include "collectors/foreign_text.h"
+#include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -32,13 +33,6 @@ constexpr MetricInfo kMaxWait{"tierwatch_pool_max_wait_seconds",
                               "How long the client that waits longest for a server connection of a "
                               "PgBouncer pool has waited; 0 where none waits.",
                               {"database", "user"}};
-constexpr MetricInfo kClientsMax{"tierwatch_pool_client_connections_max", MetricType::Gauge,
-                                 "Clients that PgBouncer allows."};
-
-constexpr MetricInfo kWaitLimit{
-    "tierwatch_pool_max_wait_limit_seconds", MetricType::Gauge,
-    "How long PgBouncer lets a client wait for a server connection before it disconnects it "
-    "(query_wait_timeout); 0 is for ever."};
 
 constexpr MetricInfo OfDatabase(MetricType type, std::string_view name, std::string_view help) {
   return {name, type, help, {"database"}};
@@ -95,24 +89,24 @@ constexpr std::array<Column, 6> kSettings{{
                 "1 while a database is disabled in PgBouncer: it takes no new clients.")},
 }};
 
-constexpr std::array kMetrics{kClients,
-                              kServers,
-                              kMaxWait,
-                              kClientsMax,
-                              kWaitLimit,
-                              kTotals[0].metric,
-                              kTotals[1].metric,
-                              kTotals[2].metric,
-                              kTotals[3].metric,
-                              kTotals[4].metric,
-                              kTotals[5].metric,
-                              kTotals[6].metric,
-                              kSettings[0].metric,
-                              kSettings[1].metric,
-                              kSettings[2].metric,
-                              kSettings[3].metric,
-                              kSettings[4].metric,
-                              kSettings[5].metric};
+// A key of SHOW CONFIG.
+struct ConfigKey {
+  std::string_view key;
+  MetricInfo metric;
+};
+constexpr std::array<ConfigKey, 2> kConfig{{
+    {"max_client_conn",
+     {"tierwatch_pool_client_connections_max", MetricType::Gauge,
+      "Clients that PgBouncer allows."}},
+    {"query_wait_timeout",
+     {"tierwatch_pool_max_wait_limit_seconds", MetricType::Gauge,
+      "How long PgBouncer lets a client wait for a server connection before it disconnects it "
+      "(query_wait_timeout); 0 is for ever."}},
+}};
+
+constexpr std::array kMetrics =
+    JoinMetrics(std::array{kClients, kServers, kMaxWait}, MetricsOf(kConfig), MetricsOf(kTotals),
+                MetricsOf(kSettings));
 
 // A column of SHOW POOLS and its value of the label `state`.
 struct Count {
@@ -127,76 +121,73 @@ constexpr std::array<Count, 7> kCounts{{{kClients, "cl_active", "active"},
                                         {kServers, "sv_tested", "tested"},
                                         {kServers, "sv_login", "login"}}};
 
-constexpr std::size_t kMostPools = 100;
+constexpr std::size_t kMostRows = 100;
 constexpr std::string_view kConsole = "pgbouncer";  // the pool of the console itself
 
-void AddPool(const RowReader& row, const std::string& database, const std::string& user,
-             FamilySet& families) {
-  for (const Count& count : kCounts) {
-    if (const auto value = row.Number(count.column)) {
-      families.Add(count.metric, {database, user, count.state}, *value);
-    }
-  }
-  // Whole seconds, and the microseconds beyond them.
-  const auto seconds = row.Number("maxwait");
-  const auto micros = row.Number("maxwait_us");
-  if (seconds && micros) families.Add(kMaxWait, {database, user}, *seconds + *micros / 1e6);
-}
+// What a row is of: the column of its database, and whether it has a user besides.
+struct RowKey {
+  std::string_view what, database;
+  bool has_user = false;
+};
 
-Result<void> AddPools(const Rows& rows, FamilySet& families) {
-  if (rows.rows.size() > kMostPools) {
-    return Error{fmt::format("{} pools, over the limit of {}", rows.rows.size(), kMostPools),
+// Calls `add` for each row but the console's own.
+template <class Add>
+Result<void> ForEachRow(const Rows& rows, const RowKey& key, Add add) {
+  if (rows.rows.size() > kMostRows) {
+    return Error{fmt::format("{} {}, over the limit of {}", rows.rows.size(), key.what, kMostRows),
                  Reason::kLimit};
   }
   std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    const std::string database = LabelText(row.Text("database"));
-    const std::string user = LabelText(row.Text("user"));
+    const std::string database = LabelText(row.Text(key.database));
+    const std::string user = key.has_user ? LabelText(row.Text("user")) : "";
     if (database == kConsole) continue;
     if (database.empty() || !seen.emplace(database, user).second) {
       return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
     }
-    AddPool(row, database, user, families);
+    add(row, database, user);
   }
   return {};
 }
 
-// Rows of databases, whose name is in `key`.
+Result<void> AddPools(const Rows& rows, FamilySet& families) {
+  const auto add = [&](const RowReader& row, const std::string& database, const std::string& user) {
+    for (const Count& count : kCounts) {
+      const auto value = row.Number(count.column);
+      if (value) families.Add(count.metric, {database, user, count.state}, *value);
+    }
+    // Whole seconds, and the microseconds beyond them.
+    const auto seconds = row.Number("maxwait");
+    const auto micros = row.Number("maxwait_us");
+    if (seconds && micros) families.Add(kMaxWait, {database, user}, *seconds + *micros / 1e6);
+  };
+  return ForEachRow(rows, {"pools", "database", true}, add);
+}
+
+// Rows of databases, whose name is in the column `key`.
 Result<void> AddDatabases(const Rows& rows, std::string_view key, std::span<const Column> columns,
                           FamilySet& families) {
-  if (rows.rows.size() > kMostPools) {
-    return Error{fmt::format("{} databases, over the limit of {}", rows.rows.size(), kMostPools),
-                 Reason::kLimit};
-  }
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-    const RowReader row(rows, i);
-    const std::string database = LabelText(row.Text(key));
-    if (database == kConsole) continue;
-    if (database.empty() || !seen.insert(database).second) {
-      return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
-    }
+  const auto add = [&](const RowReader& row, const std::string& database, const std::string&) {
     for (const Column& column : columns) {
       auto value = row.Number(column.name);
       if (!value) value = row.Number(column.other_name);
       if (value && *value >= 0) families.Add(column.metric, {database}, *value / column.unit);
     }
-  }
-  return {};
+  };
+  return ForEachRow(rows, {"databases", key}, add);
 }
 
-Result<void> AddConfig(const Rows& rows, FamilySet& families) {
-  for (const auto& [key, metric] :
-       {std::pair("max_client_conn", &kClientsMax), std::pair("query_wait_timeout", &kWaitLimit)}) {
-    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-      const RowReader row(rows, i);
-      if (row.Text("key") != key) continue;
-      if (const auto value = row.Number("value")) families.Add(*metric, {}, *value);
-      break;
+// The first row of each key counts.
+void AddConfig(const Rows& rows, FamilySet& families) {
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    const RowReader row(rows, i);
+    for (const ConfigKey& setting : kConfig) {
+      if (row.Text("key") != setting.key || !seen.insert(setting.key).second) continue;
+      if (const auto value = row.Number("value")) families.Add(setting.metric, {}, *value);
     }
   }
-  return {};
 }
 
 class PgBouncer final : public Collector {
@@ -247,7 +238,7 @@ Sample PgBouncerSample(const PgBouncerReading& reading) {
       [&](const Rows& rows) { return AddDatabases(rows, "database", kTotals, families); });
   add(reading.databases, "SHOW DATABASES",
       [&](const Rows& rows) { return AddDatabases(rows, "name", kSettings, families); });
-  add(reading.config, "SHOW CONFIG", [&](const Rows& rows) { return AddConfig(rows, families); });
+  if (reading.config) AddConfig(*reading.config, families);
   sample.families = std::move(families).Take();
   return sample;
 }

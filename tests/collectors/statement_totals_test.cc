@@ -73,7 +73,7 @@ TEST(StatementTotals, OldLoadIsForgotten) {
     totals.Update({Ran("a", 86'400), Ran("b", b)});
     b += 1;
   }
-  EXPECT_EQ(samplings, 1 + 134 + StatementTotals::kPatience - 1);
+  EXPECT_EQ(samplings, 1 + 134 + StickyTop<StatementKey>::kPatience - 1);
 }
 
 TEST(StatementTotals, NothingFallsWhenTheServerCountsBack) {

@@ -27,7 +27,7 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_database() 
   quote_ident(a.attname) AS key_column,
   CASE pt.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' WHEN 'h' THEN 'hash' END AS strategy,
   format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL) AS key_type,
-  g.*, pt.partdefid <> 0 AS has_default,
+  g.*, pt.partdefid <> 0 AS has_default, pt.partdefid AS default_oid,
   CASE WHEN d.relkind IN ('r', 'p') THEN quote_ident(dn.nspname) || '.' || quote_ident(d.relname) END
     AS default_name,
   CASE WHEN d.relkind = 'r' THEN CASE WHEN d.reltuples > 0 OR d.relpages > 0 THEN d.reltuples::float8
@@ -79,6 +79,7 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
   table.detach_pending = row.Number("detach_pending");
   table.digest = row.Text("digest");
   table.has_default = row.Flag("has_default").value_or(false);
+  table.default_oid = static_cast<Oid>(row.Unsigned("default_oid").value_or(0));
   table.default_name = row.Text("default_name");
   table.default_rows = row.Number("default_rows");
   table.default_inserts = row.Number("default_inserts");

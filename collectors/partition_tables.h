@@ -51,6 +51,7 @@ struct PartitionedTable {
   /// until it has one in each.
   double missing_indexes = 0;
   bool has_default = false;
+  Oid default_oid = 0;       // 0 where there is none
   std::string default_name;  // quoted and qualified; "" where it can't be probed (a foreign table)
   // Absent where the default is partitioned itself or is a foreign table.
   std::optional<double> default_rows;     // estimate

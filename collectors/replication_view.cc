@@ -210,6 +210,9 @@ void FindErrors(const ReplicationReading& reading, const ServerReading* primary,
       errors.push_back({name + ": pg_stat_replication shows nothing: the role needs pg_monitor",
                         Reason::kPrivileges});
     }
+    if (is_primary && server.status && server.status->in_recovery) {
+      errors.push_back({name + " is in recovery: no server takes writes", Reason::kOther});
+    }
     if (is_primary || !server.status) continue;
     if (!server.status->in_recovery) {
       const bool same = primary != nullptr && primary->status &&

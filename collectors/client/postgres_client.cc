@@ -84,7 +84,7 @@ struct PostgresServer::Gate {
 
 struct PostgresSession::State {
   std::shared_ptr<PostgresServer> server;
-  const PostgresCall call;
+  PostgresCall call;
   const Millis timeout;
   std::unique_ptr<SocketWatchdog> watchdog;
 
@@ -121,7 +121,10 @@ Result<Rows> PostgresSession::Query(std::string_view statement, Millis at_most) 
     // libpqxx 6 leaves the SQLSTATE out of the errors that have a class of their own.
     return Error{FirstLine(exception.what()), Reason::kPrivileges};
   } catch (const pqxx::sql_error& exception) {
-    return Error{FirstLine(exception.what()), ReasonOfSqlState(exception.sqlstate())};
+    const Reason reason = ReasonOfSqlState(exception.sqlstate());
+    // Who holds one table often holds many: all together they would cost the session its time.
+    if (reason == Reason::kLock) state_->call.lock_timeout = Millis{1};
+    return Error{FirstLine(exception.what()), reason};
   } catch (const std::exception& exception) {
     return Error{FirstLine(exception.what()), Reason::kOther};
   }

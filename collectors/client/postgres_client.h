@@ -32,7 +32,7 @@ struct PostgresCall {
   const Clock& clock;
   SteadyTime deadline;
   std::stop_token stop;
-  Millis lock_timeout{250};
+  Millis lock_timeout{250};  // after one that was waited for in vain, the session waits for none
   std::size_t max_rows = 200'000;
   std::uint64_t max_bytes = 64u << 20;                // of the whole session
   std::function<void(int socket)> kept = [](int) {};  // see SampleContext

@@ -61,6 +61,7 @@ Error ConnectError(PGconn* connection) {
       if (text.find(words) != std::string::npos) reason = Reason::kAuth;
     }
   }
+  if (reason == Reason::kOther) reason = Reason::kConnect;  // whatever it is, we are not let in
   if (state.empty()) {
     for (const char* word : {"SSL", "certificate", "TLS"}) {
       if (text.find(word) != std::string::npos) reason = Reason::kTls;

@@ -14,12 +14,14 @@
 
 namespace tierwatch {
 
-/// The collector of an entry's one target; findings fail the test.
+/// The collector of an entry's one target, with connections of its own or those of `shared`;
+/// findings fail the test.
 template <class Read>
-Target MakeTarget(Read read, const std::string& yaml) {
+Target MakeTarget(Read read, const std::string& yaml, CollectorResources* shared = nullptr) {
   Diagnostics diagnostics;
   const auto node = YamlNode::Parse(yaml, "entry.yml", diagnostics);
-  CollectorResources resources;
+  CollectorResources own;
+  CollectorResources& resources = shared != nullptr ? *shared : own;
   std::optional<CollectorEntry> entry;
   if (node) {
     YamlMap map(*node, "entry", diagnostics);
@@ -44,9 +46,10 @@ inline void AfterSample(const Target& target, const Clock& clock, Millis timeout
 
 /// The value of the metric that has this name and, among its labels' values, all of `labels`;
 /// nothing where there is no such metric.
-inline std::optional<double> ValueOf(const Sample& sample, const std::string& name,
+inline std::optional<double> ValueOf(const std::vector<prometheus::MetricFamily>& families,
+                                     const std::string& name,
                                      const std::vector<std::string>& labels = {}) {
-  for (const auto& family : sample.families) {
+  for (const auto& family : families) {
     if (family.name != name) continue;
     for (const auto& metric : family.metric) {
       const auto has = [&](const std::string& value) {
@@ -59,6 +62,10 @@ inline std::optional<double> ValueOf(const Sample& sample, const std::string& na
     }
   }
   return std::nullopt;
+}
+inline std::optional<double> ValueOf(const Sample& sample, const std::string& name,
+                                     const std::vector<std::string>& labels = {}) {
+  return ValueOf(sample.families, name, labels);
 }
 
 inline bool HasError(const Sample& sample, Reason reason) {

@@ -145,13 +145,10 @@ std::string TestPostgres::Sql(const std::string& sql) const {
   return result.output.substr(0, result.output.find_last_not_of('\n') + 1);
 }
 
-void TestPostgres::Start() {
+void TestPostgres::Start(const std::string& until) {
   process_ = std::make_unique<Process>(AsUser("postgres", {"-D", data()}));
   const bool ready = WaitUntil(
-      [this] {
-        return process_->Output().find("ready to accept") != std::string::npos ||
-               !process_->Running();
-      },
+      [&] { return process_->Output().find(until) != std::string::npos || !process_->Running(); },
       Millis{30'000});
   EXPECT_TRUE(ready && process_->Running()) << process_->Output();
 }

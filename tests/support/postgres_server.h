@@ -30,7 +30,8 @@ class TestPostgres {
   /// What psql prints for `sql`, without the last line end; an error fails the test.
   std::string Sql(const std::string& sql) const;
 
-  void Start();
+  /// Until its log says `until`.
+  void Start(const std::string& until = "ready to accept");
   void Stop();
   Process& process() { return *process_; }
 

@@ -144,6 +144,7 @@ class PostgresFaults : public ::testing::Test {
     for (std::size_t end = 0; (end = rest.find(';')) != std::string::npos; rest.erase(0, end + 1)) {
       postgres_->Sql("ALTER SYSTEM " + rest.substr(0, end));
     }
+    postgres_->Sql("CHECKPOINT");  // it stops at once, and its commits are asynchronous
     postgres_->Stop();
     postgres_->Start();
   }

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/http_client.h"
+#include "collectors/foreign_text.h"
 #include "collectors/pgbouncer_pools.h"
 #include "collectors/postgres_source.h"
 
@@ -26,13 +30,31 @@ constexpr MetricInfo kConnections{
     MetricType::Gauge,
     "Client connections of the server by state, the one that asks among them.",
     {"state"}};
+constexpr MetricInfo kApplicationConnections{
+    "tierwatch_pool_application_connections",
+    MetricType::Gauge,
+    "Client connections of the server by who they are of: the applications (application_name) with "
+    "most of late; application=\"other\" sums all that are not shown. A state without one is "
+    "absent.",
+    {"database", "user", "application", "state"}};
 constexpr MetricInfo kMax =
     Gauge("tierwatch_pool_connections_max", "Client connections that the server allows.");
 constexpr MetricInfo kReserved =
     Gauge("tierwatch_pool_connections_reserved",
           "Connections of the allowed ones that ordinary roles can't have.");
-constexpr MetricInfo kLockWaiters =
-    Gauge("tierwatch_pool_lock_waiters", "Client connections that wait for a lock.");
+constexpr MetricInfo kLockWaiters = Gauge(
+    "tierwatch_pool_lock_waiters", "Client connections that wait for a lock: the blocked ones.");
+constexpr MetricInfo kLockChainDepth = Gauge(
+    "tierwatch_pool_lock_chain_depth",
+    "Waits one after the other in the longest chain of sessions that wait for locks; 0 where none "
+    "waits. Of the 200 that have waited longest, as the next two.");
+constexpr MetricInfo kRootBlockers =
+    Gauge("tierwatch_pool_root_blockers",
+          "Sessions that others wait for and that wait for nobody: the heads of the chains.");
+constexpr MetricInfo kOldestLockWait = Gauge(
+    "tierwatch_pool_oldest_lock_wait_seconds",
+    "How long the session that waits longest for a lock has waited; before PostgreSQL 14, how "
+    "long its statement has run; 0 where none waits.");
 constexpr MetricInfo kOldestTransaction =
     Gauge("tierwatch_pool_oldest_transaction_seconds",
           "Age of the oldest open transaction of a client; 0 where none is open.");
@@ -41,14 +63,26 @@ constexpr MetricInfo kOldestIdle =
           "Time that a client has been idle inside its transaction, of the one that has been so "
           "longest; 0 where none is.");
 
-constexpr std::array kMetrics{kConnections,       kMax,       kReserved, kLockWaiters,
-                              kOldestTransaction, kOldestIdle};
+constexpr std::array kMetrics{kConnections,
+                              kApplicationConnections,
+                              kMax,
+                              kReserved,
+                              kLockWaiters,
+                              kLockChainDepth,
+                              kRootBlockers,
+                              kOldestLockWait,
+                              kOldestTransaction,
+                              kOldestIdle};
+constexpr std::int64_t kDefaultTop = 20;
+constexpr std::int64_t kMostTop = 100;
 
 // PostgreSQL 18 calls a connection that has no state yet `starting`; before, it is NULL. Without
 // pg_monitor, rows of other roles have neither type nor state; background processes have no role.
 // reserved_connections came with PostgreSQL 16.
 constexpr std::string_view kQuery = R"(
-SELECT backend_type IS NULL AS hidden, coalesce(state, 'starting') AS state, count(*) AS connections,
+SELECT hidden, state, CASE WHEN place <= {0} THEN datname END AS database,
+  CASE WHEN place <= {0} THEN usename END AS user,
+  CASE WHEN place <= {0} THEN application_name END AS application, count(*) AS connections,
   count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waiters,
   extract(epoch FROM clock_timestamp() - min(xact_start) FILTER (WHERE pid <> pg_backend_pid()))::float8
     AS transaction_seconds,
@@ -56,9 +90,16 @@ SELECT backend_type IS NULL AS hidden, coalesce(state, 'starting') AS state, cou
   current_setting('max_connections')::int AS max,
   current_setting('superuser_reserved_connections')::int
     + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved
-FROM pg_stat_activity
-WHERE backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL
-GROUP BY 1, 2 ORDER BY 1, 2)";
+FROM (
+  SELECT *, dense_rank() OVER (ORDER BY alike DESC, datname, usename, application_name) AS place
+  FROM (
+    SELECT backend_type IS NULL AS hidden, coalesce(state, 'starting') AS state, datname, usename,
+      application_name, pid, wait_event_type, xact_start, state_change,
+      count(*) OVER (PARTITION BY datname, usename, application_name) AS alike
+    FROM pg_stat_activity
+    WHERE backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL) client
+  ) placed
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5)";
 
 // A state of pg_stat_activity and its value of the label `state`.
 struct State {
@@ -81,10 +122,18 @@ const State& FindState(std::string_view name) {
   return *found;
 }
 
+using ByState = std::array<double, kStates.size()>;
 struct PoolTotals {
-  std::array<double, kStates.size()> connections{};
+  ByState connections{};
+  std::map<PoolClient, ByState> clients;  // who has no database or no user is {}
   double hidden = 0, lock_waiters = 0, oldest_transaction = 0, oldest_idle = 0;
 };
+
+PoolClient ReadClient(const RowReader& row) {
+  PoolClient client{LabelText(row.Text("database")), LabelText(row.Text("user")),
+                    LabelText(row.Text("application"))};
+  return client.database.empty() || client.user.empty() ? PoolClient{} : client;
+}
 
 // False where the row makes no sense.
 bool AddRow(const RowReader& row, PoolTotals& totals) {
@@ -97,7 +146,9 @@ bool AddRow(const RowReader& row, PoolTotals& totals) {
     return true;
   }
   const State& state = FindState(row.Text("state"));
-  totals.connections[static_cast<std::size_t>(&state - kStates.data())] += *connections;
+  const auto index = static_cast<std::size_t>(&state - kStates.data());
+  totals.connections[index] += *connections;
+  totals.clients[ReadClient(row)][index] += *connections;
   totals.lock_waiters += *lock_waiters;
   totals.oldest_transaction =
       std::max(totals.oldest_transaction, row.Number("transaction_seconds").value_or(0));
@@ -116,20 +167,66 @@ void AddTotals(const PoolTotals& totals, FamilySet& families) {
   families.Add(kOldestIdle, {}, totals.oldest_idle);
 }
 
+void AddLockChains(const LockChains& chains, FamilySet& families) {
+  families.Add(kLockChainDepth, {}, chains.depth);
+  families.Add(kRootBlockers, {}, chains.roots);
+  families.Add(kOldestLockWait, {}, chains.oldest_wait_seconds);
+}
+
+void AddClients(const PoolTotals& totals, StickyTop<PoolClient>& names, FamilySet& families) {
+  std::map<PoolClient, double> weights;
+  // Who has a name and no connection just now keeps it while nobody else needs it.
+  for (const PoolClient& client : names.Names()) weights[client] = 0;
+  for (const auto& [client, by_state] : totals.clients) {
+    if (client == PoolClient{}) continue;
+    weights[client] = std::accumulate(by_state.begin(), by_state.end(), 0.0);
+  }
+  names.Update(weights);
+  ByState others{};
+  const auto add = [&](const PoolClient& client, const ByState& by_state) {
+    for (std::size_t i = 0; i < by_state.size(); ++i) {
+      if (by_state[i] == 0) continue;
+      families.Add(kApplicationConnections,
+                   {client.database, client.user, client.application, kStates[i].label},
+                   by_state[i]);
+    }
+  };
+  for (const auto& [client, by_state] : totals.clients) {
+    if (names.Named(client)) {
+      add(client, by_state);
+    } else {
+      std::transform(others.begin(), others.end(), by_state.begin(), others.begin(), std::plus());
+    }
+  }
+  add({"", "", "other"}, others);
+}
+
 class Pool final : public Collector {
  public:
-  explicit Pool(std::shared_ptr<PostgresServer> server) : server_(std::move(server)) {}
+  Pool(std::shared_ptr<PostgresServer> server, std::size_t top)
+      : server_(std::move(server)), query_(PoolQuery(kCandidates * top)), clients_(top) {}
 
   Sample Collect(const SampleContext& context) override {
     Result<PostgresSession> session = server_->Open(CallOf(context));
     if (!session.ok()) return Sample::Down(std::move(session).error());
-    Result<Rows> rows = session->Query(PoolQuery());
+    Result<Rows> rows = session->Query(query_);
     if (!rows.ok()) return Sample::Down(std::move(rows).error().In("pg_stat_activity"));
-    return PoolSample(*rows);
+    PoolReading reading{*std::move(rows), std::nullopt};
+    if (LockWaiters(reading.connections) > 0) {
+      Result<Rows> chains = session->Query(LockChainsQuery(session->version()));
+      reading.lock_chains =
+          chains.ok() ? ReadLockChains(*chains) : Result<LockChains>(std::move(chains).error());
+    }
+    return PoolSample(reading, clients_);
   }
 
  private:
+  // More than have names: who has lost some connections of late should still be told apart.
+  static constexpr std::size_t kCandidates = 4;
+
   const std::shared_ptr<PostgresServer> server_;
+  const std::string query_;
+  StickyTop<PoolClient> clients_;
 };
 
 }  // namespace
@@ -143,9 +240,18 @@ std::span<const MetricInfo> PoolMetrics() {
   return kAll;
 }
 
-std::string PoolQuery() { return std::string(kQuery); }
+std::string PoolQuery(std::size_t groups) { return fmt::format(fmt::runtime(kQuery), groups); }
 
-Sample PoolSample(const Rows& rows) {
+double LockWaiters(const Rows& rows) {
+  double waiters = 0;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    waiters += RowReader(rows, i).Number("lock_waiters").value_or(0);
+  }
+  return waiters;
+}
+
+Sample PoolSample(const PoolReading& reading, StickyTop<PoolClient>& clients) {
+  const Rows& rows = reading.connections;
   PoolTotals totals;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     if (AddRow(RowReader(rows, i), totals)) continue;
@@ -161,6 +267,13 @@ Sample PoolSample(const Rows& rows) {
   if (const auto reserved = first.Number("reserved")) families.Add(kReserved, {}, *reserved);
   if (totals.hidden == 0) {
     AddTotals(totals, families);
+    AddClients(totals, clients, families);
+    const auto chains = reading.lock_chains.value_or(LockChains{});
+    if (chains.ok()) {
+      AddLockChains(*chains, families);
+    } else {
+      sample.errors.push_back(Error(chains.error()).In("pg_blocking_pids"));
+    }
   } else {
     sample.errors.push_back(
         {fmt::format("pg_stat_activity hides {} connections of other roles: the role needs "
@@ -174,9 +287,10 @@ Sample PoolSample(const Rows& rows) {
 
 CollectorEntry ReadPool(YamlMap& entry, std::string_view, CollectorResources& resources) {
   const Secret password = ReadSecret(entry, "password");
+  const std::size_t top = ReadTop(entry, kDefaultTop, kMostTop);
   CollectorEntry read;
   read.addresses = ReadTargets(entry, {"postgresql", "postgres", "pgbouncer"});
-  read.make = [password,
+  read.make = [password, top,
                servers = SharedServers(resources)](const std::string& url) -> Result<Target> {
     if (url.starts_with("pgbouncer://")) {
       auto address = ParsePgBouncerAddress(url);
@@ -185,7 +299,7 @@ CollectorEntry ReadPool(YamlMap& entry, std::string_view, CollectorResources& re
     }
     auto server = FindServer(*servers, url, password);
     if (!server.ok()) return std::move(server).error();
-    return Target{(*server)->address().Name(), std::make_unique<Pool>(*server)};
+    return Target{(*server)->address().Name(), std::make_unique<Pool>(*server, top)};
   };
   return read;
 }

@@ -1,5 +1,7 @@
 #include "collectors/postgres_source.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -52,6 +54,14 @@ CollectorEntry ReadServerEntry(
     return Target{(*server)->address().Name(), make(*server)};
   };
   return read;
+}
+
+std::size_t ReadTop(YamlMap& entry, std::int64_t otherwise, std::int64_t most) {
+  const std::int64_t top = entry.Int("top").value_or(otherwise);
+  if (top < 0 || top > most) {
+    entry.diagnostics().Add(entry.Where("top"), fmt::format("top: expected 0 to {}", most));
+  }
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(top, 0, most));
 }
 
 std::optional<Rows> Ask(PostgresSession& session, const std::string& query,

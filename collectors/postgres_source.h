@@ -29,6 +29,9 @@ CollectorEntry ReadServerEntry(
     YamlMap& entry, CollectorResources& resources,
     std::function<std::unique_ptr<Collector>(std::shared_ptr<PostgresServer>)> make);
 
+/// An entry's `top:`, how many of something have names of their own: 0 to `most`.
+std::size_t ReadTop(YamlMap& entry, std::int64_t otherwise, std::int64_t most);
+
 /// A query's rows; or nothing, and the error with its place.
 std::optional<Rows> Ask(PostgresSession& session, const std::string& query,
                         const std::string& place, std::vector<Error>& errors);

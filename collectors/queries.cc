@@ -242,15 +242,10 @@ Sample QueriesSample(const QueriesReading& reading, StatementTotals& totals) {
 }
 
 CollectorEntry ReadQueries(YamlMap& entry, std::string_view, CollectorResources& resources) {
-  const std::int64_t top = entry.Int("top").value_or(kDefaultTop);
-  if (top < 0 || top > kMostTop) {
-    entry.diagnostics().Add(entry.Where("top"), fmt::format("top: expected 0 to {}", kMostTop));
-  }
-  return ReadServerEntry(entry, resources,
-                         [top = static_cast<std::size_t>(std::clamp<std::int64_t>(
-                              top, 0, kMostTop))](std::shared_ptr<PostgresServer> server) {
-                           return std::make_unique<Queries>(std::move(server), top);
-                         });
+  const std::size_t top = ReadTop(entry, kDefaultTop, kMostTop);
+  return ReadServerEntry(entry, resources, [top](std::shared_ptr<PostgresServer> server) {
+    return std::make_unique<Queries>(std::move(server), top);
+  });
 }
 
 }  // namespace tierwatch

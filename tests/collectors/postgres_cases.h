@@ -140,15 +140,20 @@ inline Sample ReplicasCase(const std::string& folder) {
   return sample;
 }
 
-/// connections.rows of a PostgreSQL; pools.rows, stats.rows, databases.rows and config.rows of a
-/// PgBouncer.
+/// connections.rows and lock_chains.rows of a PostgreSQL; pools.rows, stats.rows, databases.rows
+/// and config.rows of a PgBouncer.
 inline Sample PoolCase(const std::string& folder) {
   if (const auto pools = RowsIfThere(folder + "/pools.rows")) {
     return PgBouncerSample({pools, RowsIfThere(folder + "/stats.rows"),
                             RowsIfThere(folder + "/databases.rows"),
                             RowsIfThere(folder + "/config.rows")});
   }
-  return PoolSample(ParseRows(ReadFile(folder + "/connections.rows")));
+  StickyTop<PoolClient> clients(2);
+  PoolReading reading{ParseRows(ReadFile(folder + "/connections.rows")), std::nullopt};
+  if (const auto chains = RowsIfThere(folder + "/lock_chains.rows")) {
+    reading.lock_chains = ReadLockChains(*chains);
+  }
+  return PoolSample(reading, clients);
 }
 
 /// 1/, 2/, …: samplings of a collector with `top: 2`, each with extension.rows, statements.rows and

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "collectors/pool.h"
 #include "tests/support/collect.h"
@@ -92,6 +93,68 @@ TEST_F(PoolLive, SeesEveryClientInItsState) {
   EXPECT_LE(Value(sample, "oldest_transaction_seconds"), age);
   EXPECT_GE(Value(sample, "oldest_idle_in_transaction_seconds"), 0.3);
   EXPECT_LE(Value(sample, "oldest_idle_in_transaction_seconds"), age);
+}
+
+// third → second → first, each waits for a row of the one before.
+TEST_F(PoolLive, AChainOfThreeSessionsHasOneRootAndTwoWaits) {
+  postgres_->Sql("CREATE TABLE chain AS SELECT n FROM generate_series(1, 2) n");
+  const Target target = Make("watcher");
+  Sample sample = CollectOnce(target, clock_);
+  EXPECT_EQ(Value(sample, "lock_chain_depth"), 0);
+  EXPECT_EQ(Value(sample, "root_blockers"), 0);
+  EXPECT_EQ(Value(sample, "oldest_lock_wait_seconds"), 0);
+
+  const SteadyTime begun = clock_.Steady();
+  const Client first = After("BEGIN; UPDATE chain SET n = n WHERE n = 1");
+  const Client second = After("BEGIN; UPDATE chain SET n = n WHERE n = 2");
+  ASSERT_EQ(PQsendQuery(second.get(), "UPDATE chain SET n = n WHERE n = 1"), 1);
+  const Client third = Connect();
+  ASSERT_EQ(PQsendQuery(third.get(), "UPDATE chain SET n = n WHERE n = 2"), 1);
+  ASSERT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock_);
+    return Value(sample, "lock_chain_depth") == 2 &&
+           Value(sample, "oldest_lock_wait_seconds") >= 0.3;
+  })) << ErrorsOf(sample)
+      << Value(sample, "lock_chain_depth") << " deep";
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(Value(sample, "lock_waiters"), 2);
+  EXPECT_EQ(Value(sample, "root_blockers"), 1);
+  EXPECT_LE(Value(sample, "oldest_lock_wait_seconds"),
+            std::chrono::duration<double>(clock_.Steady() - begun).count());
+  PQclear(PQexec(first.get(), "COMMIT"));
+  while (PGresult* result = PQgetResult(second.get())) PQclear(result);
+  PQclear(PQexec(second.get(), "COMMIT"));
+  while (PGresult* result = PQgetResult(third.get())) PQclear(result);
+  sample = CollectOnce(target, clock_);
+  EXPECT_EQ(Value(sample, "lock_chain_depth"), 0);
+  EXPECT_EQ(Value(sample, "oldest_lock_wait_seconds"), 0);
+}
+
+TEST_F(PoolLive, ApplicationsWithMostConnectionsHaveNames) {
+  const auto connect = [](const std::string& application) {
+    Client client(PQconnectdb((postgres_->url() + "?application_name=" + application).c_str()));
+    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
+    return client;
+  };
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect("api"));
+  for (int i = 0; i < 6; ++i) clients.push_back(connect("job" + std::to_string(i)));
+  const auto count = [](const Sample& sample, const std::vector<std::string>& labels) {
+    return ValueOf(sample, "tierwatch_pool_application_connections", labels).value_or(0);
+  };
+  const Target target =
+      MakeTarget(&ReadPool, "targets: [\"" + postgres_->url("watcher") + "\"]\ntop: 1");
+  Sample sample;
+  // Until the clients of before have left; the one that asks and six jobs have no name.
+  ASSERT_TRUE(WaitUntil([&] {
+    sample = CollectOnce(target, clock_);
+    return Count(sample, "idle") == 9;
+  })) << ErrorsOf(sample);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  EXPECT_EQ(count(sample, {"postgres", "tw", "api", "idle"}), 3);
+  EXPECT_EQ(count(sample, {"other", "idle"}), 6);
+  EXPECT_EQ(count(sample, {"other", "active"}), 1);
+  EXPECT_EQ(count(sample, {"job0"}), 0);
 }
 
 // A replica's sender has a slot of its own kind: it takes no client's place.

@@ -7,10 +7,12 @@
 #include <charconv>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
+#include <vector>
 
+#include "collectors/database_totals.h"
 #include "collectors/foreign_text.h"
+#include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -20,9 +22,6 @@ using prometheus::MetricType;
 
 constexpr MetricInfo Statement(std::string_view name, std::string_view help) {
   return {name, MetricType::Counter, help, {"database", "queryid"}};
-}
-constexpr MetricInfo Database(std::string_view name, std::string_view help) {
-  return {name, MetricType::Counter, help, {"database"}};
 }
 
 struct Column {
@@ -43,29 +42,9 @@ constexpr std::array<Column, 5> kStatementColumns{{
     {"blocks_read", Statement("tierwatch_query_blocks_read_total",
                               "Blocks that a statement had to read into shared buffers.")},
 }};
-constexpr std::array<Column, 7> kDatabaseColumns{{
-    {"commits", Database("tierwatch_database_commits_total", "Transactions committed.")},
-    {"rollbacks", Database("tierwatch_database_rollbacks_total", "Transactions rolled back.")},
-    {"deadlocks", Database("tierwatch_database_deadlocks_total", "Deadlocks found.")},
-    {"temp_bytes", Database("tierwatch_database_temp_bytes_total",
-                            "Bytes that statements wrote to temporary files.")},
-    {"temp_files",
-     Database("tierwatch_database_temp_files_total", "Temporary files that statements made.")},
-    {"blocks_hit", Database("tierwatch_database_blocks_hit_total",
-                            "Blocks of a database found in shared buffers.")},
-    {"blocks_read", Database("tierwatch_database_blocks_read_total",
-                             "Blocks of a database read into shared buffers.")},
-}};
-
-constexpr std::array kMetrics{
-    kStatementColumns[0].metric, kStatementColumns[1].metric, kStatementColumns[2].metric,
-    kStatementColumns[3].metric, kStatementColumns[4].metric, kDatabaseColumns[0].metric,
-    kDatabaseColumns[1].metric,  kDatabaseColumns[2].metric,  kDatabaseColumns[3].metric,
-    kDatabaseColumns[4].metric,  kDatabaseColumns[5].metric,  kDatabaseColumns[6].metric};
 
 constexpr std::int64_t kDefaultTop = 20;
 constexpr std::int64_t kMostTop = 500;
-constexpr std::size_t kMostDatabases = 500;
 
 constexpr std::string_view kExtension =
     "SELECT quote_ident(n.nspname) AS schema, e.extversion AS version, current_database() AS "
@@ -79,12 +58,6 @@ SELECT d.datname AS database, s.queryid, sum(s.calls) AS calls, sum(s.{1}) / 100
   sum(s.rows) AS rows, sum(s.shared_blks_hit) AS blocks_hit, sum(s.shared_blks_read) AS blocks_read
 FROM {0}.pg_stat_statements(false) s LEFT JOIN pg_database d ON d.oid = s.dbid
 GROUP BY 1, 2)";
-
-constexpr std::string_view kDatabases = R"(
-SELECT d.datname AS database, s.xact_commit AS commits, s.xact_rollback AS rollbacks, s.deadlocks,
-  s.temp_bytes, s.temp_files, s.blks_hit AS blocks_hit, s.blks_read AS blocks_read
-FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid
-WHERE NOT d.datistemplate ORDER BY d.datname)";
 
 // "1.10" → {1, 10}.
 std::optional<std::pair<int, int>> ParseVersion(std::string_view text) {
@@ -140,27 +113,6 @@ void AddStatements(const StatementTotals& totals, FamilySet& families) {
   }
 }
 
-Result<void> AddDatabases(const Rows& rows, FamilySet& families) {
-  if (rows.rows.size() > kMostDatabases) {
-    return Error{
-        fmt::format("{} databases, over the limit of {}", rows.rows.size(), kMostDatabases),
-        Reason::kLimit};
-  }
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-    const RowReader row(rows, i);
-    const std::string database = LabelText(row.Text("database"));
-    if (database.empty() || !seen.insert(database).second) {
-      return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
-    }
-    for (const Column& column : kDatabaseColumns) {
-      const auto value = row.Number(column.name);
-      if (value && *value >= 0) families.Add(column.metric, {database}, *value);
-    }
-  }
-  return {};
-}
-
 class Queries final : public Collector {
  public:
   Queries(std::shared_ptr<PostgresServer> server, std::size_t top)
@@ -171,7 +123,9 @@ class Queries final : public Collector {
     if (!session.ok()) return Sample::Down(std::move(session).error());
     std::vector<Error> errors;
     QueriesReading reading;
-    reading.databases = Ask(*session, DatabasesQuery(), "pg_stat_database", errors);
+    const int version = session->version();
+    reading.databases = Ask(*session, DatabasesQuery(version), "pg_stat_database", errors);
+    reading.server = Ask(*session, ServerTotalsQuery(version), "checkpoints and WAL", errors);
     reading.statements = AskStatements(*session, errors);
     Sample sample = QueriesSample(reading, totals_);
     sample.up = reading.databases || reading.statements;
@@ -196,7 +150,15 @@ class Queries final : public Collector {
 
 }  // namespace
 
-std::span<const MetricInfo> QueriesMetrics() { return kMetrics; }
+std::span<const MetricInfo> QueriesMetrics() {
+  static const std::vector<MetricInfo> kAll = [] {
+    constexpr std::array kStatementMetrics = MetricsOf(kStatementColumns);
+    std::vector<MetricInfo> all(kStatementMetrics.begin(), kStatementMetrics.end());
+    all.insert(all.end(), DatabaseTotalsMetrics().begin(), DatabaseTotalsMetrics().end());
+    return all;
+  }();
+  return kAll;
+}
 
 std::string StatementsExtensionQuery() { return std::string(kExtension); }
 
@@ -219,8 +181,6 @@ Result<std::string> StatementsQuery(const Rows& extension) {
                      *version < std::pair(1, 8) ? "total_time" : "total_exec_time");
 }
 
-std::string DatabasesQuery() { return std::string(kDatabases); }
-
 Sample QueriesSample(const QueriesReading& reading, StatementTotals& totals) {
   Sample sample;
   FamilySet families;
@@ -236,6 +196,10 @@ Sample QueriesSample(const QueriesReading& reading, StatementTotals& totals) {
   if (reading.databases) {
     Result<void> added = AddDatabases(*reading.databases, families);
     if (!added.ok()) sample.errors.push_back(std::move(added).error().In("pg_stat_database"));
+  }
+  if (reading.server) {
+    Result<void> added = AddServerTotals(*reading.server, families);
+    if (!added.ok()) sample.errors.push_back(std::move(added).error().In("checkpoints and WAL"));
   }
   sample.families = std::move(families).Take();
   return sample;

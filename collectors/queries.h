@@ -1,5 +1,5 @@
 // The collector `queries`: what PostgreSQL's heaviest statements and the rest cost, and the totals
-// of its databases.
+// of its databases, checkpoints and WAL (collectors/database_totals.h).
 #pragma once
 
 #include <optional>
@@ -23,12 +23,10 @@ std::string StatementsExtensionQuery();
 /// The query that fits that row. Errors: kOther where the extension is missing,
 /// kParse for a version that makes no sense.
 Result<std::string> StatementsQuery(const Rows& extension);
-/// One row for each database but templates; from PostgreSQL 12 on.
-std::string DatabasesQuery();
 
 /// What was read; what could not be is absent.
 struct QueriesReading {
-  std::optional<Rows> statements, databases;
+  std::optional<Rows> statements, databases, server;
 };
 
 /// The families of a reading, `totals` brought up to date by it. Where other roles' statements are

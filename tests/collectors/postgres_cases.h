@@ -156,15 +156,17 @@ inline Sample PoolCase(const std::string& folder) {
   return PoolSample(reading, clients);
 }
 
-/// 1/, 2/, …: samplings of a collector with `top: 2`, each with extension.rows, statements.rows and
-/// databases.rows, whichever could be read; the page is the last one's.
+/// 1/, 2/, …: samplings of a collector with `top: 2`, each with extension.rows, statements.rows,
+/// databases.rows and server.rows, whichever could be read; the page is the last one's.
 inline Sample QueriesCase(const std::string& folder) {
   StatementTotals totals(2);
   Sample sample;
   for (int i = 1; std::filesystem::exists(folder + "/" + std::to_string(i)); ++i) {
     const std::string step = folder + "/" + std::to_string(i);
-    sample = QueriesSample(
-        {RowsIfThere(step + "/statements.rows"), RowsIfThere(step + "/databases.rows")}, totals);
+    sample =
+        QueriesSample({RowsIfThere(step + "/statements.rows"),
+                       RowsIfThere(step + "/databases.rows"), RowsIfThere(step + "/server.rows")},
+                      totals);
     const auto extension = RowsIfThere(step + "/extension.rows");
     if (!extension) continue;
     if (const auto query = StatementsQuery(*extension); !query.ok()) {

@@ -345,6 +345,13 @@ def database_performance():
                               "{{database}}")], min=0),
                 graph("Temporary files", "Bytes per second that statements wrote to them.",
                       [target(total("tierwatch_database_temp_bytes_total", "by (database) "), "{{database}}")], "Bps", min=0),
+                graph("Checkpoints", "Per second, by cause: requested ones mean that max_wal_size is too small for the load.",
+                      [target(total("tierwatch_checkpoints_total", "by (service, cause) "), "{{service}} {{cause}}")],
+                      "ops", min=0),
+                graph("WAL generated", "Bytes per second.",
+                      [target(total("tierwatch_wal_bytes_total", "by (service, target) "), "{{target}}")], "Bps", min=0),
+                graph("Sessions begun", "Per second, of each database (PostgreSQL 14 and newer).",
+                      [target(total("tierwatch_database_sessions_total", "by (database) "), "{{database}}")], "ops", min=0),
             ]),
             ("Connection pool", [
                 graph("Connections by state", "Stacked; dashed: the server's limit.",

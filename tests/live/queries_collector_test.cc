@@ -141,6 +141,42 @@ TEST_F(QueriesLive, DatabasesCountWithoutTheExtension) {
   EXPECT_EQ(Total(sample, "database_commits", "template0"), -1);
 }
 
+TEST_F(QueriesLive, CountsCheckpointsWalAndSessions) {
+  const int version = std::stoi(postgres_->Sql("SHOW server_version_num"));
+  const Target target = Make("watcher");
+  const Sample before = CollectOnce(target, clock_);
+  const auto grown = [&](const std::string& metric, const std::string& label = "") {
+    const std::vector<std::string> labels =
+        label.empty() ? std::vector<std::string>{} : std::vector{label};
+    const std::string name = "tierwatch_" + metric + "_total";
+    const auto then = ValueOf(before, name, labels);
+    const auto now = ValueOf(CollectOnce(target, clock_), name, labels);
+    return then && now ? *now - *then : -1;
+  };
+  postgres_->Sql("INSERT INTO orgs SELECT generate_series(1, 10000)");
+  postgres_->Sql("CHECKPOINT");
+  // A row of one number takes at least 32 bytes; statistics arrive within a second.
+  EXPECT_TRUE(WaitUntil([&] { return grown("wal_bytes") > 10'000 * 32; }));
+  EXPECT_TRUE(WaitUntil([&] { return grown("checkpoints", "requested") >= 1; }))
+      << grown("checkpoints", "requested");
+  EXPECT_EQ(grown("checkpoints", "timed"), 0);
+  EXPECT_TRUE(WaitUntil([&] { return grown("checkpoint_buffers_written") > 0; }));
+  EXPECT_GE(grown("checkpoint_write_seconds"), 0);
+  EXPECT_GE(grown("checkpoint_sync_seconds"), 0);
+  if (version >= 140000) {
+    EXPECT_TRUE(WaitUntil([&] { return grown("wal_records") > 10'000; }));
+    EXPECT_TRUE(WaitUntil([&] { return grown("wal_writes") > 0; }));
+    EXPECT_TRUE(WaitUntil([&] { return grown("database_sessions", "postgres") >= 2; }));
+    EXPECT_GE(grown("wal_full_page_images"), 0);
+    EXPECT_GE(grown("wal_buffers_full"), 0);
+    EXPECT_EQ(grown("database_sessions_killed", "postgres"), 0);
+  } else {
+    EXPECT_EQ(grown("wal_records"), -1);
+    EXPECT_EQ(grown("database_sessions", "postgres"), -1);
+  }
+  EXPECT_EQ(grown("wal_write_seconds"), -1);  // track_wal_io_timing is off
+}
+
 TEST_F(QueriesLive, WithoutRightsStatementsAreLeftOutAsAWhole) {
   CreateExtension();
   postgres_->Sql("SELECT 1");

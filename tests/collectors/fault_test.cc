@@ -16,8 +16,9 @@ namespace {
 using namespace std::string_literals;
 
 constexpr Millis kTimeout{400};
-// A reply may have 16 MiB, read and then parsed. ASan keeps 256 MiB of what is freed.
-#ifdef __SANITIZE_ADDRESS__
+// A reply may have 16 MiB, read and then parsed. ASan keeps 256 MiB of what is freed, TSan shadows
+// what is used.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t kMostMemory = (64u + 256u) << 20;
 #else
 constexpr std::size_t kMostMemory = 64u << 20;

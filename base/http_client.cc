@@ -13,6 +13,8 @@ namespace {
 
 using transfer::Append;
 using transfer::Channel;
+using transfer::IsHeaderValue;
+using transfer::IsToken;
 using transfer::SList;
 using transfer::Trim;
 
@@ -64,20 +66,6 @@ std::size_t OnHeader(char* data, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
-bool IsToken(std::string_view text) {
-  const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), ok);
-}
-
-bool IsHeaderValue(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-  });
-}
-
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 bool Has(const Headers& headers, std::string_view lower_name) {
@@ -105,10 +93,15 @@ Result<Headers> MergeHeaders(const HttpOptions& options, const HttpRequest& requ
   return merged;
 }
 
-SList HeaderList(const Headers& headers) {
+SList HeaderLines(const Headers& headers) {
   SList list;
   for (const auto& [name, value] : headers)
     Append(list, value.empty() ? name + ";" : name + ": " + value);
+  return list;
+}
+
+SList HeaderList(const Headers& headers) {
+  SList list = HeaderLines(headers);
   // A line without a value keeps libcurl from adding one of its own.
   Append(list, "Expect:");
   if (!Has(headers, "content-type")) Append(list, "Content-Type:");
@@ -123,12 +116,27 @@ void SetLimits(CURL* easy, const HttpOptions& options) {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION,
                    options.follow_redirects && !options.redirect_within_origin ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kMaxRedirects);
-  curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy_url.c_str());  // "" keeps the environment out
-  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "tierwatch");
+}
+
+// Whoever gives both leaves the environment nothing to say: neither http_proxy nor no_proxy. To a
+// request without CONNECT libcurl would add the headers for the proxy as well.
+void SetProxy(CURL* easy, const std::string& proxy, const SList& connect_headers, bool tunnel) {
+  curl_easy_setopt(easy, CURLOPT_PROXY, proxy.c_str());
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+  curl_easy_setopt(easy, CURLOPT_PROXYHEADER, tunnel ? connect_headers.get() : nullptr);
+}
+
+// Its own answer, that is, not the one of whoever is behind it.
+bool ProxyRefused(CURL* easy) {
+  long connect = 0, status = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect);
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  return connect == 407 || status == 407;
 }
 
 void SetMethod(CURL* easy, const HttpRequest& request) {
@@ -240,6 +248,9 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
   transfer::SetTimes(easy, times);
   SetLimits(easy, options);
   transfer::SetTls(easy, options.tls);
+  const std::string proxy = options.proxy.For(url);
+  const SList connect_headers = HeaderLines(options.proxy.connect_headers);
+  SetProxy(easy, proxy, connect_headers, url.scheme == "https");
   SetMethod(easy, request);
 
   // libcurl checks a certificate against the URL's host, so another name goes into the URL, and the
@@ -274,7 +285,12 @@ Result<HttpResponse> HttpClient::State::Exchanged(Channel& channel, const Url& u
     return Error{fmt::format("the answer is over {} bytes", options.max_response_bytes),
                  Reason::kLimit};
   }
-  if (*code != CURLE_OK) return transfer::Failure(easy, *code, exchange.error, times, guard);
+  if (!proxy.empty() && ProxyRefused(easy))
+    return Error{"the proxy does not accept these credentials (HTTP 407)", Reason::kConnect};
+  if (*code != CURLE_OK) {
+    Error error = transfer::Failure(easy, *code, exchange.error, times, guard);
+    return proxy.empty() ? error : std::move(error).In("through a proxy");
+  }
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);

@@ -43,6 +43,44 @@ struct TlsOptions {
 /// insecure_skip_verify.
 TlsOptions ReadTlsOptions(const YamlNode& node, Diagnostics& diagnostics);
 
+struct Url;
+
+/// Whom no proxy is asked for, as Go's httpproxy reads NO_PROXY.
+class NoProxy {
+ public:
+  /// Entries with commas between: a name (and all below it), ".name" (only those below), an address
+  /// or a network, each but the network with a port if need be; "*" is everybody.
+  static Result<NoProxy> Parse(std::string_view list);
+  /// Also true for localhost and addresses of loopback.
+  bool Has(const Url& url) const;
+
+ private:
+  struct Entry {
+    std::optional<Network> network;
+    std::string suffix;   // ".name"; "" is everybody's
+    bool itself = false;  // "name" too
+    int port = 0;         // 0: any
+  };
+  static Result<Entry> ParseEntry(std::string_view text);
+  std::vector<Entry> entries_;
+};
+
+/// The proxy of a request, as prometheus/common's ProxyConfig chooses it. By default there is none,
+/// whatever the environment says.
+struct ProxyOptions {
+  std::string http, https;          // URLs, for requests to http:// and to https://; "" = none
+  std::optional<NoProxy> no_proxy;  // absent: everybody, loopback too, is reached through the proxy
+  std::vector<std::pair<std::string, std::string>> connect_headers;  // secret; of CONNECT alone
+
+  /// The proxy's URL for a request to `url`, "" for none.
+  std::string For(const Url& url) const;
+};
+
+/// Reads proxy_url (http, https or socks5; http where it names none), no_proxy,
+/// proxy_connect_header and proxy_from_environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY as they
+/// are now.
+ProxyOptions ReadProxyOptions(YamlMap& map);
+
 /// Credentials that are traded for a token (client_credentials).
 struct OAuth2Options {
   std::string client_id;
@@ -51,7 +89,7 @@ struct OAuth2Options {
   std::vector<std::string> scopes;
   std::vector<std::pair<std::string, std::string>> endpoint_params;
   TlsOptions tls;
-  std::string proxy_url;
+  ProxyOptions proxy;
   Networks allowed_networks;  // empty: all
 };
 
@@ -62,9 +100,10 @@ struct HttpOptions {
   // 307 and 308 from an address to itself alone, whatever follow_redirects says: what is sent and
   // its secrets go nowhere else, and nothing becomes a GET.
   bool redirect_within_origin = false;
-  std::string proxy_url;  // "" = none; the environment is not asked
-  Networks
-      allowed_networks;  // of peers, a proxy included; judged as they are connected to; empty: all
+  ProxyOptions proxy;
+  // Of peers, judged as they are connected to; empty: all. Through a proxy the peer is the proxy:
+  // whom it connects to in turn is left to it.
+  Networks allowed_networks;
   Secret bearer_token;
   std::string username;
   Secret password;
@@ -74,8 +113,8 @@ struct HttpOptions {
   TlsOptions tls;
 };
 
-/// Reads an `http:` map: bearer_token[_file], username, password[_file], tls, headers, proxy_url,
-/// follow_redirects.
+/// Reads an `http:` map: bearer_token[_file], username, password[_file], tls, headers,
+/// follow_redirects and the proxy's keys.
 HttpOptions ReadHttpOptions(const YamlNode& node, Diagnostics& diagnostics);
 
 struct HttpRequest {

@@ -22,14 +22,6 @@ void ReadHeaders(YamlMap& map, HttpOptions& options) {
   }
 }
 
-void ReadProxy(YamlMap& map, HttpOptions& options) {
-  options.proxy_url = map.String("proxy_url").value_or("");
-  if (options.proxy_url.empty()) return;
-  if (const Result<Url> url = ParseUrl(options.proxy_url); !url.ok()) {
-    map.diagnostics().Add(map.Where("proxy_url"), "proxy_url: " + url.error().message);
-  }
-}
-
 }  // namespace
 
 Result<std::string> Secret::Read() const {
@@ -86,7 +78,7 @@ HttpOptions ReadHttpOptions(const YamlNode& node, Diagnostics& diagnostics) {
   options.password = ReadSecret(map, "password");
   if (const YamlNode* tls = map.Get("tls")) options.tls = ReadTlsOptions(*tls, diagnostics);
   ReadHeaders(map, options);
-  ReadProxy(map, options);
+  options.proxy = ReadProxyOptions(map);
   options.follow_redirects = map.Bool("follow_redirects").value_or(false);
   if (!options.bearer_token.empty() && !options.username.empty()) {
     diagnostics.Add(map.Where("username"), "give a bearer_token or a username, not both");

@@ -8,48 +8,49 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <optional>
 
 namespace tierwatch {
 namespace {
 
-using Bytes = std::array<unsigned char, 16>;
-
 constexpr int kMappedBits = 96;  // of ::ffff:0:0
 
-Bytes Mapped(const in_addr& v4) {
-  Bytes bytes{};
+Address Mapped(const in_addr& v4) {
+  Address bytes{};
   bytes[10] = bytes[11] = 0xff;
   std::memcpy(bytes.data() + 12, &v4, 4);
   return bytes;
 }
 
-std::optional<Bytes> BytesOf(const sockaddr& address) {
+std::optional<Address> BytesOf(const sockaddr& address) {
   if (address.sa_family == AF_INET)
     return Mapped(reinterpret_cast<const sockaddr_in&>(address).sin_addr);
   if (address.sa_family != AF_INET6) return std::nullopt;
-  Bytes bytes{};
+  Address bytes{};
   std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, 16);
   return bytes;
 }
 
 }  // namespace
 
+std::optional<Address> ParseAddress(const std::string& text) {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return Mapped(v4);
+  Address v6{};
+  if (::inet_pton(AF_INET6, text.c_str(), v6.data()) == 1) return v6;
+  return std::nullopt;
+}
+
 Result<Network> Network::Parse(std::string_view text) {
   const Error bad{
       fmt::format("\"{}\": expected a network such as 10.0.0.0/8 or 2001:db8::/32", text),
       Reason::kParse};
   const std::size_t slash = text.find('/');
-  const std::string address(text.substr(0, slash));
+  const std::string text_of_address(text.substr(0, slash));
+  const std::optional<Address> address = ParseAddress(text_of_address);
+  if (!address) return bad;
   Network network;
-  in_addr v4{};
-  int least = 0;
-  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1) {
-    network.address_ = Mapped(v4);
-    least = kMappedBits;
-  } else if (::inet_pton(AF_INET6, address.c_str(), network.address_.data()) != 1) {
-    return bad;
-  }
+  network.address_ = *address;
+  const int least = text_of_address.find(':') == std::string::npos ? kMappedBits : 0;
   if (slash == std::string_view::npos) return network;
   const std::string_view digits = text.substr(slash + 1);
   int bits = 0;
@@ -61,7 +62,7 @@ Result<Network> Network::Parse(std::string_view text) {
   return network;
 }
 
-bool Network::Contains(const std::array<unsigned char, 16>& address) const {
+bool Network::Contains(const Address& address) const {
   const auto whole = static_cast<std::size_t>(bits_ / 8);
   if (!std::equal(address_.begin(), address_.begin() + static_cast<std::ptrdiff_t>(whole),
                   address.begin()))
@@ -71,7 +72,7 @@ bool Network::Contains(const std::array<unsigned char, 16>& address) const {
 }
 
 bool Contains(const Networks& networks, const sockaddr& address) {
-  const std::optional<Bytes> bytes = BytesOf(address);
+  const std::optional<Address> bytes = BytesOf(address);
   return bytes && std::any_of(networks.begin(), networks.end(),
                               [&](const Network& network) { return network.Contains(*bytes); });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,14 +13,19 @@ struct sockaddr;
 
 namespace tierwatch {
 
+/// IPv4 as ::ffff:a.b.c.d.
+using Address = std::array<unsigned char, 16>;
+/// What "10.0.0.1" or "::1" is; nothing for a name.
+std::optional<Address> ParseAddress(const std::string& text);
+
 /// "10.0.0.0/8", "2001:db8::/32", or one address.
 class Network {
  public:
   static Result<Network> Parse(std::string_view text);
-  bool Contains(const std::array<unsigned char, 16>& address) const;
+  bool Contains(const Address& address) const;
 
  private:
-  std::array<unsigned char, 16> address_{};  // IPv4 as ::ffff:a.b.c.d
+  Address address_{};
   int bits_ = 128;
 };
 using Networks = std::vector<Network>;

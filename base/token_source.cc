@@ -50,7 +50,7 @@ Result<std::string> TokenSource::Fetch(Millis timeout, const std::stop_token& st
     HttpOptions http;
     http.max_response_bytes = 1u << 20;
     http.tls = options_.tls;
-    http.proxy_url = options_.proxy_url;
+    http.proxy = options_.proxy;
     http.allowed_networks = options_.allowed_networks;
     if (!secret_in_body) {
       http.username = transfer::Escape(options_.client_id);

@@ -125,23 +125,53 @@ void SetTimes(CURL* easy, Times times) {
   curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 10L);
 }
 
+namespace {
+
+// The same options of the connection to a server, and of the one to a proxy.
+struct TlsKeys {
+  CURLoption ca_file, ca_path, cert_file, key_file, verify_peer, verify_host;
+};
+constexpr TlsKeys kOfServer{CURLOPT_CAINFO, CURLOPT_CAPATH,         CURLOPT_SSLCERT,
+                            CURLOPT_SSLKEY, CURLOPT_SSL_VERIFYPEER, CURLOPT_SSL_VERIFYHOST};
+constexpr TlsKeys kOfProxy{CURLOPT_PROXY_CAINFO,         CURLOPT_PROXY_CAPATH,
+                           CURLOPT_PROXY_SSLCERT,        CURLOPT_PROXY_SSLKEY,
+                           CURLOPT_PROXY_SSL_VERIFYPEER, CURLOPT_PROXY_SSL_VERIFYHOST};
+
+}  // namespace
+
 void SetTls(CURL* easy, const TlsOptions& tls) {
-  if (!tls.ca_file.empty()) {
-    // Only this authority is trusted, and the file is read at every new connection.
-    curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
-    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  for (const TlsKeys& keys : {kOfServer, kOfProxy}) {
+    if (!tls.ca_file.empty()) {
+      // Only this authority is trusted, and the file is read at every new connection.
+      curl_easy_setopt(easy, keys.ca_file, tls.ca_file.c_str());
+      curl_easy_setopt(easy, keys.ca_path, nullptr);
+      curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    }
+    if (!tls.cert_file.empty()) curl_easy_setopt(easy, keys.cert_file, tls.cert_file.c_str());
+    if (!tls.key_file.empty()) curl_easy_setopt(easy, keys.key_file, tls.key_file.c_str());
+    curl_easy_setopt(easy, keys.verify_peer, tls.insecure_skip_verify ? 0L : 1L);
+    curl_easy_setopt(easy, keys.verify_host, tls.insecure_skip_verify ? 0L : 2L);
   }
-  if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
-  if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.insecure_skip_verify ? 0L : 1L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.insecure_skip_verify ? 0L : 2L);
 }
 
 void SetGuard(CURL* easy, NetworkGuard& guard) {
   if (guard.allowed.empty()) return;
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &guard);
+}
+
+bool IsToken(std::string_view text) {
+  const auto ok = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), ok);
+}
+
+bool IsHeaderValue(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+  });
 }
 
 std::string Escape(std::string_view text) {

@@ -61,6 +61,10 @@ void SetGuard(CURL* easy, NetworkGuard& guard);
 Error Failure(CURL* easy, CURLcode code, std::string_view detail, Times times,
               const NetworkGuard& guard);
 
+/// What HTTP allows as a name of a method or a header, and as a header's value.
+bool IsToken(std::string_view text);
+bool IsHeaderValue(std::string_view text);
+
 /// Percent-encoded.
 std::string Escape(std::string_view text);
 /// Without the white space around it.

@@ -37,18 +37,6 @@ void ReadAuthorization(const YamlNode& node, Diagnostics& diagnostics, HttpOptio
   Refuse(map, "credentials_ref");
 }
 
-std::string ReadProxy(YamlMap& map) {
-  std::string url = map.String("proxy_url").value_or("");
-  if (!url.empty() && !ParseUrl(url).ok() && !ParseUrl("http://" + url).ok())
-    map.diagnostics().Add(map.Where("proxy_url"), "proxy_url: expected http://host:port");
-  if (map.Bool("proxy_from_environment").value_or(false)) {
-    map.diagnostics().Add(map.Where("proxy_from_environment"),
-                          "the environment is not asked for a proxy; give proxy_url");
-  }
-  for (const std::string_view key : {"no_proxy", "proxy_connect_header"}) Refuse(map, key);
-  return url;
-}
-
 OAuth2Options ReadOAuth2(const YamlNode& node, Diagnostics& diagnostics) {
   YamlMap map(node, "oauth2", diagnostics);
   OAuth2Options options;
@@ -61,7 +49,7 @@ OAuth2Options ReadOAuth2(const YamlNode& node, Diagnostics& diagnostics) {
   options.scopes = map.Strings("scopes");
   options.endpoint_params = map.StringMap("endpoint_params");
   if (const YamlNode* tls = map.Get("tls_config")) options.tls = ReadTlsOptions(*tls, diagnostics);
-  options.proxy_url = ReadProxy(map);
+  options.proxy = ReadProxyOptions(map);
   for (const std::string_view key : {"client_secret_ref", "grant_type", "client_certificate_key",
                                      "client_certificate_key_file", "client_certificate_key_ref"})
     Refuse(map, key);
@@ -127,7 +115,7 @@ HttpOptions ReadHttpConfig(const YamlNode& node, Diagnostics& diagnostics) {
   if (const YamlNode* headers = map.Get("http_headers"))
     ReadHttpHeaders(*headers, diagnostics, options);
   if (const YamlNode* tls = map.Get("tls_config")) options.tls = ReadTlsOptions(*tls, diagnostics);
-  options.proxy_url = ReadProxy(map);
+  options.proxy = ReadProxyOptions(map);
   map.Bool("enable_http2");  // webhooks are HTTP/1.1, in Alertmanager too
   return options;
 }

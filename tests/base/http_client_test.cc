@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <thread>
 
-#include "tests/support/certificates.h"
 #include "tests/support/http_sink.h"
 #include "tests/support/process.h"
+#include "tests/support/tls_server.h"
 
 namespace tierwatch {
 namespace {
@@ -250,20 +250,6 @@ TEST(HttpClientTest, CredentialsDoNotFollowToAnotherHost) {
   EXPECT_FALSE(elsewhere.Requests().at(0).headers.contains("authorization"));
 }
 
-TEST(HttpClientTest, AsksNoProxyOfTheEnvironment) {
-  HttpSink sink;
-  HttpSink proxy;
-  ASSERT_EQ(::setenv("http_proxy", proxy.Url().c_str(), 1), 0);
-  const bool sent = HttpClient(HttpOptions{}).Send(Get(sink.Url())).ok();
-  ::unsetenv("http_proxy");
-  EXPECT_TRUE(sent);
-  EXPECT_EQ(sink.Requests().size(), 1u);
-  HttpOptions options;
-  options.proxy_url = proxy.Url();
-  ASSERT_TRUE(HttpClient(options).Send(Get("http://nowhere.invalid/x")).ok());
-  EXPECT_EQ(proxy.Requests().at(0).path, "http://nowhere.invalid/x");
-}
-
 TEST(HttpClientTest, CanBeCancelled) {
   HttpSink sink;
   sink.Script({{.hang = true}});
@@ -299,27 +285,6 @@ TEST(HttpClientTest, ServesManyThreads) {
   }
   EXPECT_EQ(good, 160);
 }
-
-// An HTTPS server with a certificate for localhost, cache.test and 127.0.0.1.
-class TlsServer {
- public:
-  explicit TlsServer(bool ask_for_client_certificate = false)
-      : process_({"openssl", "s_server", "-accept", std::to_string(port_), "-cert",
-                  certificates_.server_cert(), "-key", certificates_.server_key(), "-www",
-                  "-CAfile", certificates_.ca(), ask_for_client_certificate ? "-Verify" : "-verify",
-                  "1", "-verify_return_error"}) {
-    EXPECT_TRUE(WaitForPort(port_)) << process_.Output();
-  }
-  std::string Url(const std::string& host) const {
-    return "https://" + host + ":" + std::to_string(port_) + "/";
-  }
-  const Certificates& certificates() const { return certificates_; }
-
- private:
-  const Certificates certificates_;
-  const int port_ = FreePort();
-  Process process_;
-};
 
 TEST(HttpClientTest, JudgesCertificates) {
   const TlsServer server;
@@ -402,6 +367,7 @@ password_file: /p
 tls: {ca_file: a, cert_file: b, key_file: c, server_name: d, insecure_skip_verify: true}
 headers: {X-Probe: tierwatch}
 proxy_url: http://proxy:1
+no_proxy: cache.test
 follow_redirects: true
 )",
                                     "f", diagnostics);
@@ -413,13 +379,15 @@ follow_redirects: true
   EXPECT_TRUE(options.tls.insecure_skip_verify);
   EXPECT_EQ(options.headers.at(0).second, "tierwatch");
   EXPECT_TRUE(options.follow_redirects);
+  EXPECT_EQ(options.proxy.For(*ParseUrl("http://10.0.0.1/")), "http://proxy:1");
+  EXPECT_EQ(options.proxy.For(*ParseUrl("http://cache.test/")), "");
   const auto bad = YamlNode::Parse(R"(
 username: u
 bearer_token: a
 bearer_token_file: b
 tls: {cert_file: b}
 headers: {X: "a\r\nb"}
-proxy_url: nonsense
+proxy_url: non sense
 )",
                                    "f", diagnostics);
   ReadHttpOptions(bad.value(), diagnostics);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +29,29 @@ std::string Lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return std::tolower(c); });
   return text;
+}
+
+// As a proxy does once it has answered CONNECT. What the peer has said by now is in `early`.
+void Tunnel(int fd, int port, std::string_view early) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const int there = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::connect(there, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      SendAll(there, early)) {
+    pollfd ends[] = {{fd, POLLIN, 0}, {there, POLLIN, 0}};
+    const auto pass = [&ends](int from) {
+      char chunk[8192];
+      const ssize_t got = ::recv(ends[from].fd, chunk, sizeof chunk, 0);
+      return got > 0 && SendAll(ends[1 - from].fd, {chunk, static_cast<std::size_t>(got)});
+    };
+    for (bool open = true; open && ::poll(ends, 2, -1) > 0;) {
+      for (const int from : {0, 1}) open = open && (ends[from].revents == 0 || pass(from));
+    }
+  }
+  ::close(there);
+  ::shutdown(fd, SHUT_RDWR);
 }
 
 // Reads one request with a Content-Length; nothing at the end of the connection.
@@ -165,6 +189,7 @@ void HttpSink::Serve(int fd) {
                                      reply.status == 204 ? 0 : reply.body.size());
     for (const auto& [name, value] : reply.headers) answer += name + ": " + value + "\r\n";
     if (!SendAll(fd, answer + "\r\n" + reply.body)) return;
+    if (reply.tunnel_to != 0) return Tunnel(fd, reply.tunnel_to, buffer);
   }
 }
 

@@ -21,7 +21,8 @@ struct SinkReply {
   Millis delay{0};
   bool hang = false;   // no answer; the connection stays open until the sink ends
   bool close = false;  // the connection is closed without an answer
-  std::string raw{};   // these bytes instead of a well-formed answer, then the connection is closed
+  int tunnel_to = 0;  // after a 200: bytes go to and fro with this loopback port, until either ends
+  std::string raw{};  // these bytes instead of a well-formed answer, then the connection is closed
 };
 
 struct SinkRequest {

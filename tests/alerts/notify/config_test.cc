@@ -184,7 +184,7 @@ receivers:
            "http_headers: X-A has a line end",
            R"(unknown key "other" in http_headers)",
            "token_url: expected http://host/path or https://",
-           "no_proxy is not supported by this version of tierwatch",
+           "am.yml:12:56: no_proxy needs proxy_url",
            "urls: expected http://host[:port][/path] or https://",
            "urls: r/alertmanager[0]/h:80 is given twice",
            R"(unknown key "send_resolved" in alertmanager)",

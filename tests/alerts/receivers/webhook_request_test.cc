@@ -130,6 +130,23 @@ TEST(WebhookRequestTest, AllowedNetworks) {
   EXPECT_EQ(sink.Requests().size(), 2u);
 }
 
+TEST(WebhookRequestTest, AProxyForAllAndAnotherForOne) {
+  HttpSink everybodys, own;
+  const std::string global =
+      fmt::format("global: {{http_config: {{proxy_url: '{}'}}}}", everybodys.Url());
+  EXPECT_EQ(Deliver(*Make("url: 'http://a.invalid/x'", global)).outcome, Outcome::kDelivered);
+  EXPECT_EQ(everybodys.Requests().at(0).path, "http://a.invalid/x");
+  const auto webhook = Make(fmt::format("url: 'http://a.invalid/x', http_config: {{proxy_url: "
+                                        "'{}', no_proxy: b.test}}",
+                                        own.Url()),
+                            global);
+  EXPECT_EQ(Deliver(*webhook).outcome, Outcome::kDelivered);
+  EXPECT_EQ(own.Requests().at(0).path, "http://a.invalid/x");
+  EXPECT_EQ(everybodys.Requests().size(), 1u);
+  own.Script({{.status = 407}});
+  EXPECT_EQ(Deliver(*webhook).outcome, Outcome::kRetry) << "the receiver has not refused it";
+}
+
 TEST(WebhookRequestTest, TokensOfOAuth2) {
   HttpSink door, mint;
   mint.Script({{.status = 200, .body = R"({"access_token":"one","token_type":"bearer"})"},

@@ -128,10 +128,11 @@ void App::Parts::Apply(Config fresh) {
 }
 
 void App::Parts::StartHeartbeat(std::optional<HeartbeatConfig> wanted) {
+  const double last_success = heartbeat ? heartbeat->last_success() : 0;
   heartbeat.reset();
   if (wanted)
     heartbeat.emplace(
-        *std::move(wanted), [this] { return Ailment(); }, clock, logger, *registry);
+        *std::move(wanted), [this] { return Ailment(); }, clock, logger, *registry, last_success);
 }
 
 void App::Parts::AddTargets() {

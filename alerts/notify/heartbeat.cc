@@ -41,13 +41,14 @@ HeartbeatConfig ReadHeartbeat(const YamlNode& node, const HttpOptions& global_ht
 }
 
 Heartbeat::Heartbeat(HeartbeatConfig config, std::function<std::string()> ailment,
-                     const Clock& clock, Logger& logger, prometheus::Registry& registry)
+                     const Clock& clock, Logger& logger, prometheus::Registry& registry,
+                     double last_success)
     : config_(std::move(config)),
       ailment_(std::move(ailment)),
       clock_(clock),
       logger_(logger),
       family_(GaugeFamily(kMetrics[0], registry)),
-      last_(family_.Add({})),
+      last_(family_.Add({}, last_success)),
       client_(config_.http),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 

@@ -34,12 +34,14 @@ std::span<const MetricInfo> HeartbeatMetrics();
 /// Beats on a thread of its own, from construction to destruction.
 class Heartbeat {
  public:
-  /// `ailment` says what does not work, "" where all does; it is asked before every beat. All that
-  /// is referred to must outlive it.
+  /// `ailment` says what does not work, "" where all does; it is asked before every beat;
+  /// `last_success` is of a heartbeat before this one. All that is referred to must outlive it.
   Heartbeat(HeartbeatConfig config, std::function<std::string()> ailment, const Clock& clock,
-            Logger& logger, prometheus::Registry& registry);
+            Logger& logger, prometheus::Registry& registry, double last_success = 0);
   /// A heartbeat that has ended shows no last beat.
   ~Heartbeat();
+  /// In seconds; 0 where it was never answered.
+  double last_success() const { return last_.Value(); }
 
  private:
   void Run(const std::stop_token& stop);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/http_client.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
 
@@ -44,12 +45,36 @@ alerting:
     process_->Wait(Millis{10'000});
     process_.reset();
   }
+  /// Another text for one that the configuration has.
+  void Change(const std::string& what, const std::string& with) {
+    std::string text = ReadFile(config_);
+    ASSERT_NE(text.find(what), std::string::npos) << what;
+    Write("tierwatch.yml", text.replace(text.find(what), what.size(), with));
+  }
+  /// A file beside the configuration.
+  void Write(const std::string& name, const std::string& text) const { dir_.Write(name, text); }
+  /// The status and the body of an answer; status 0 where there is none.
+  HttpResponse Post(const std::string& path, const std::string& body = "") const {
+    return Ask("POST", path, body);
+  }
+  HttpResponse Get(const std::string& path) const { return Ask("GET", path, ""); }
+  int Reload() const { return Post("/-/reload").status; }
   pid_t pid() const { return process_->pid(); }
   std::string Output() const { return process_->Output(); }
   std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
   const std::string& config() const { return config_; }
 
  private:
+  HttpResponse Ask(const std::string& method, const std::string& path,
+                   const std::string& body) const {
+    HttpRequest request;
+    request.method = method;
+    request.url = url() + path;
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = body;
+    Result<HttpResponse> answer = HttpClient(HttpOptions{}).Send(request);
+    return answer.ok() ? *std::move(answer) : HttpResponse{};
+  }
   const TempDir dir_;
   const int port_ = FreePort();
   std::string config_;

@@ -4,14 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
-#include <sstream>
 
-#include "base/http_client.h"
 #include "tests/live/program.h"
 #include "tests/support/http_sink.h"
 
@@ -19,20 +16,6 @@ namespace tierwatch {
 namespace {
 
 constexpr int kAlerts = 200;
-
-std::string Read(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-int PostReload(const Program& program) {
-  HttpRequest request;
-  request.method = "POST";
-  request.url = program.url() + "/-/reload";
-  const Result<HttpResponse> answer = HttpClient(HttpOptions{}).Send(request);
-  return answer.ok() ? answer->status : 0;
-}
 
 // The value of n → the keys under which it was taken as firing; one that fired twice has two.
 using Heard = std::map<std::string, std::set<std::string>>;
@@ -55,12 +38,6 @@ class ReloadLiveTest : public testing::Test {
       rules += fmt::format("  - {{alert: A, labels: {{n: n{}}}, expr: vector(1)}}\n", i);
     program_.emplace(rules, first_.Url());
   }
-  void Change(const std::string& what, const std::string& with) {
-    std::string text = Read(program_->config());
-    ASSERT_NE(text.find(what), std::string::npos);
-    text.replace(text.find(what), what.size(), with);
-    std::ofstream(program_->config()) << text;
-  }
   Heard All() const {
     Heard heard;
     Listen(first_, heard);
@@ -76,8 +53,8 @@ TEST_F(ReloadLiveTest, AnotherAddressTakesOverWhatIsOwed) {
   first_.Always("/", {.delay = Millis{30}});
   program_->Start();
   ASSERT_TRUE(first_.WaitForRequests(20));
-  Change(first_.Url(), second_.Url());
-  ASSERT_EQ(PostReload(*program_), 200);
+  program_->Change(first_.Url(), second_.Url());
+  ASSERT_EQ(program_->Reload(), 200);
   const std::size_t told = first_.Requests().size();
   ASSERT_TRUE(WaitUntil([&] { return All().size() == kAlerts; }, Millis{60'000}));
   EXPECT_EQ(first_.Requests().size(), told) << "nothing begins to go there after the reload";
@@ -89,7 +66,7 @@ TEST_F(ReloadLiveTest, ByASignalToo) {
   first_.Always("/", {.status = 503});
   program_->Start();
   ASSERT_TRUE(first_.WaitForRequests(20));
-  Change(first_.Url(), second_.Url());
+  program_->Change(first_.Url(), second_.Url());
   ASSERT_EQ(::kill(program_->pid(), SIGHUP), 0);
   ASSERT_TRUE(WaitUntil([&] { return All().size() == kAlerts; }, Millis{60'000}));
   for (const auto& [n, keys] : All()) EXPECT_EQ(keys.size(), 1u) << n;
@@ -99,8 +76,8 @@ TEST_F(ReloadLiveTest, AMistakeChangesNothing) {
   first_.Always("/", {.delay = Millis{30}});
   program_->Start();
   ASSERT_TRUE(first_.WaitForRequests(20));
-  Change("receiver: r,", "receiver: nobody,");
-  EXPECT_EQ(PostReload(*program_), 500);
+  program_->Change("receiver: r,", "receiver: nobody,");
+  EXPECT_EQ(program_->Reload(), 500);
   ASSERT_TRUE(WaitUntil([&] { return All().size() == kAlerts; }, Millis{60'000}));
 }
 
@@ -108,10 +85,10 @@ TEST_F(ReloadLiveTest, WhatIsOwedToAReceiverThatIsGoneIsShownAsFailed) {
   first_.Always("/", {.status = 503});
   program_->Start();
   ASSERT_TRUE(first_.WaitForRequests(20));
-  Change("receiver: r,", "receiver: s,");
-  Change("name: r,", "name: s,");
-  Change(first_.Url(), second_.Url());
-  ASSERT_EQ(PostReload(*program_), 200);
+  program_->Change("receiver: r,", "receiver: s,");
+  program_->Change("name: r,", "name: s,");
+  program_->Change(first_.Url(), second_.Url());
+  ASSERT_EQ(program_->Reload(), 200);
   ASSERT_TRUE(WaitUntil([&] { return All().size() == kAlerts; }, Millis{60'000}));
   const ProcessResult shown =
       RunProcess({TIERWATCH_BINARY, "notifications", "--url", program_->url()});

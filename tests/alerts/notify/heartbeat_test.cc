@@ -51,6 +51,12 @@ TEST(HeartbeatTest, AnAnswerOtherThan2xxIsNoSuccess) {
       registry);
   ASSERT_TRUE(sink.WaitForRequests(1));
   EXPECT_EQ(registry.Collect()[0].metric[0].gauge.value, 0);
+  prometheus::Registry another;
+  const Heartbeat next(
+      Config(sink.Url(), std::chrono::hours(1)), [] { return std::string(); }, clock, *logger,
+      another, 1.5);
+  ASSERT_TRUE(sink.WaitForRequests(2));
+  EXPECT_EQ(another.Collect()[0].metric[0].gauge.value, 1.5) << "it says what the former one knew";
 }
 
 TEST(HeartbeatTest, ItsConfigurationIsRead) {

@@ -11,6 +11,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -146,18 +147,15 @@ class JudgeTest : public testing::Test {
   void Begin(const std::string& rules, bool remote_write = false) {
     judge_.reset();
     registry_ = std::make_unique<prometheus::Registry>();
-    Diagnostics diagnostics;
     const std::string alerting =
         "receivers: [{name: oncall, webhook_configs: [{url: \"" + sink_.Url("/page") +
         "\"}]}]\n"
         "route: {receiver: oncall, group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}\n";
-    const auto node = YamlNode::Parse(alerting, "tw.yml", diagnostics);
     Config config;
     config.storage_path = folder_.path();
     config.self_labels = {{"job", "tierwatch"}};
     config.external_labels = {{"site", "here"}};
-    config.alerting = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+    config.alerting = NotifyConfigOf(alerting);
     config.rules = Rules(rules);
     config.remote_write = remote_write;
     judge_ = std::make_unique<Judge>(config, timeline_, *logger_, *registry_);

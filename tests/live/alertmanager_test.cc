@@ -14,6 +14,7 @@
 #include "base/http_client.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -112,10 +113,7 @@ class Rig {
         "--cluster.listen-address=", "--web.external-url=http://tw.example/x",
         "--web.route-prefix=/", fmt::format("--web.listen-address=127.0.0.1:{}", port_)});
     EXPECT_TRUE(WaitForPort(port_)) << alertmanager_->Output();
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(WithUrl(configuration, ours_.Url("")), "am.yml", diagnostics);
-    NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+    NotifyConfig config = NotifyConfigOf(WithUrl(configuration, ours_.Url("")));
     notifier_ = std::make_unique<Notifier>(std::move(config), "http://tw.example/x", clock_,
                                            *logger_, registry_);
   }

@@ -8,6 +8,7 @@
 #include "alerts/notify/config.h"
 #include "tests/support/certificates.h"
 #include "tests/support/files.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -74,14 +75,10 @@ Notification Page() {
 }
 
 std::shared_ptr<Integration> Make(const std::string& global, const std::string& keys) {
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse(
-      fmt::format("global: {{{}}}\nroute: {{receiver: r}}\nreceivers:\n- name: r\n  "
-                  "email_configs: [{{{}}}]\n",
-                  global, keys),
-      "am.yml", diagnostics);
-  const NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  EXPECT_EQ(diagnostics.ToString(), "");
+  const NotifyConfig config =
+      NotifyConfigOf(fmt::format("global: {{{}}}\nroute: {{receiver: r}}\nreceivers:\n- name: r\n  "
+                                 "email_configs: [{{{}}}]\n",
+                                 global, keys));
   return config.receivers.at(0).integrations.at(0);
 }
 

@@ -9,6 +9,7 @@
 #include "alerts/notify/dispatcher.h"
 #include "alerts/notify/silences.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
@@ -338,12 +339,7 @@ class Stage {
       Restart();
     }
   }
-  void Read() {
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(text_, "am.yml", diagnostics);
-    config_ = std::make_unique<NotifyConfig>(ReadNotifyConfig(node.value(), diagnostics));
-    EXPECT_EQ(diagnostics.ToString(), "");
-  }
+  void Read() { config_ = std::make_unique<NotifyConfig>(NotifyConfigOf(text_)); }
   // "=" stands for a space.
   void Reload(std::string change) {
     std::istringstream words(change);

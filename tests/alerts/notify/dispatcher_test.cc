@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
@@ -20,10 +21,7 @@ class Scene {
  public:
   explicit Scene(std::string_view yaml,
                  std::function<std::string(const Alert&, TimestampMs)> chart_url = {}) {
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
-    config_ = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+    config_ = NotifyConfigOf(yaml);
     config_.chart_url = std::move(chart_url);
     Restart();
   }

@@ -3,6 +3,7 @@
 
 #include "alerts/notify/dispatcher.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
@@ -52,14 +53,10 @@ TEST(MergeAlertsTest, Table) {
 class ForeignAlertTest : public testing::Test {
  protected:
   ForeignAlertTest() {
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(
+    config_ = NotifyConfigOf(
         "global: {resolve_timeout: 2m}\n"
         "route: {receiver: r, group_wait: 0s, group_interval: 10s}\n"
-        "receivers: [{name: r, webhook_configs: [{url: 'http://h'}]}]\n",
-        "am.yml", diagnostics);
-    config_ = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+        "receivers: [{name: r, webhook_configs: [{url: 'http://h'}]}]\n");
     Start();
   }
   void Start() {

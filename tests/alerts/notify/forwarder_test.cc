@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -19,15 +20,11 @@ class Scene {
   explicit Scene(const std::vector<std::string>& urls) {
     std::string list;
     for (const std::string& url : urls) list += (list.empty() ? "'" : ", '") + url + "'";
-    Diagnostics diagnostics;
-    const auto node =
-        YamlNode::Parse(fmt::format("route: {{receiver: none, routes: [{{matchers: [team=a], "
-                                    "receiver: am}}]}}\nreceivers:\n- name: none\n- name: am\n  "
-                                    "alertmanager_configs: [{{urls: [{}], timeout: 2s}}]\n",
-                                    list),
-                        "am.yml", diagnostics);
-    config_ = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+    config_ =
+        NotifyConfigOf(fmt::format("route: {{receiver: none, routes: [{{matchers: [team=a], "
+                                   "receiver: am}}]}}\nreceivers:\n- name: none\n- name: am\n  "
+                                   "alertmanager_configs: [{{urls: [{}], timeout: 2s}}]\n",
+                                   list));
     DeliveryOptions options;
     options.first_backoff = Millis{5};
     options.longest_backoff = Millis{20};

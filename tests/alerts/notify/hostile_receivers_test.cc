@@ -10,6 +10,7 @@
 #include "alerts/notify/notifier.h"
 #include "tests/support/certificates.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 #include "tests/support/raw_server.h"
 
@@ -101,10 +102,7 @@ TEST(HostileReceiversTest, Table) {
        fmt::format("smarthost: '127.0.0.1:{}', from: a@x, to: b@x", no_mail.port()),
        Outcome::kRetry, "", "email"},
   };
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse(Config(cases, good.Url()), "am.yml", diagnostics);
-  NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  ASSERT_EQ(diagnostics.ToString(), "");
+  NotifyConfig config = NotifyConfigOf(Config(cases, good.Url()));
   SystemClock clock;
   const auto logger = MakeNullLogger();
   prometheus::Registry registry;

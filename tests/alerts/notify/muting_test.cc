@@ -5,17 +5,10 @@
 #include "alerts/notify/dispatcher.h"
 #include "base/duration.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
-
-NotifyConfig ReadText(const std::string& yaml) {
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
-  NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  EXPECT_EQ(diagnostics.ToString(), "");
-  return config;
-}
 
 Alert Firing(Labels labels) {
   Alert alert;
@@ -27,7 +20,7 @@ Alert Firing(Labels labels) {
 constexpr const char* kNobody = "route: {receiver: r}\nreceivers: [{name: r}]\n";
 
 TEST(InhibitorTest, MutesTargetsWithEqualLabelsWhileASourceFires) {
-  const NotifyConfig config = ReadText(std::string(kNobody) + R"(
+  const NotifyConfig config = NotifyConfigOf(std::string(kNobody) + R"(
 inhibit_rules:
   - source_matchers: [alertname="Down"]
     target_match: {severity: warning}
@@ -61,7 +54,7 @@ inhibit_rules:
 }
 
 TEST(InhibitorTest, AnAlertOnBothSidesMutesNoOther) {
-  const NotifyConfig config = ReadText(std::string(kNobody) + R"(
+  const NotifyConfig config = NotifyConfigOf(std::string(kNobody) + R"(
 inhibit_rules: [{source_match: {a: x}, target_match_re: {b: ".+"}}]
 )");
   Inhibitor inhibitor(config.inhibit_rules);
@@ -117,18 +110,19 @@ TEST(TimeIntervalTest, Table) {
   };
   for (const Case& c : cases) {
     const NotifyConfig config =
-        ReadText(std::string(kNobody) + "time_intervals: [{name: t, time_intervals: [{" +
-                 (c.interval[0] == '{'
-                      ? std::string(c.interval).substr(1, std::string(c.interval).size() - 2)
-                      : std::string(c.interval)) +
-                 "}]}]\n");
+        NotifyConfigOf(std::string(kNobody) + "time_intervals: [{name: t, time_intervals: [{" +
+                       (c.interval[0] == '{'
+                            ? std::string(c.interval).substr(1, std::string(c.interval).size() - 2)
+                            : std::string(c.interval)) +
+                       "}]}]\n");
     EXPECT_EQ(config.time_intervals.at("t").at(0).Holds(ParseTimestamp(c.time).value()), c.holds)
         << c.interval << " at " << c.time;
   }
 }
 
 struct Scene {
-  explicit Scene(const std::string& yaml, TimestampMs now) : config(ReadText(yaml)), clock(now) {}
+  explicit Scene(const std::string& yaml, TimestampMs now)
+      : config(NotifyConfigOf(yaml)), clock(now) {}
   std::size_t Run() {
     const std::size_t before = told.size();
     dispatcher.RunDue();

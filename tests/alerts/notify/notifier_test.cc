@@ -12,6 +12,7 @@
 #include "alerts/receivers/http_attempt.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -30,10 +31,7 @@ NotifierOptions Impatient() {
 class Pager {
  public:
   explicit Pager(const std::string& yaml, NotifierOptions options = Impatient()) {
-    Diagnostics diagnostics;
-    const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
-    NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-    EXPECT_EQ(diagnostics.ToString(), "");
+    NotifyConfig config = NotifyConfigOf(yaml);
     notifier_ = std::make_unique<Notifier>(std::move(config), "http://tw", clock_, *logger_,
                                            registry_, options);
   }

@@ -4,6 +4,7 @@
 
 #include "alerts/notify/notifier.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
@@ -12,14 +13,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
-
-NotifyConfig Read(const std::string& yaml) {
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse(yaml, "am.yml", diagnostics);
-  NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  EXPECT_EQ(diagnostics.ToString(), "");
-  return config;
-}
 
 std::string To(const std::string& receiver, const std::string& url,
                const std::string& group_by = "[alertname]") {
@@ -39,8 +32,8 @@ NotifierOptions Patient() {
 class ReconfigureTest : public testing::Test {
  protected:
   void Start(const std::string& yaml) {
-    notifier_ =
-        std::make_unique<Notifier>(Read(yaml), "http://tw", clock_, *logger_, registry_, Patient());
+    notifier_ = std::make_unique<Notifier>(NotifyConfigOf(yaml), "http://tw", clock_, *logger_,
+                                           registry_, Patient());
   }
   void Put(const std::vector<std::string>& names, AlertState state = AlertState::kFiring) {
     std::vector<Alert> alerts;
@@ -96,7 +89,7 @@ TEST_F(ReconfigureTest, WhatIsOwedGoesToTheNewAddressAtOnceUnderItsKey) {
   Start(To("r", before_.Url()));
   Put({"A"});
   ASSERT_TRUE(WaitForOutcome(Outcome::kRetry));
-  EXPECT_TRUE(notifier_->Reconfigure(Read(To("r", after_.Url()))));
+  EXPECT_TRUE(notifier_->Reconfigure(NotifyConfigOf(To("r", after_.Url()))));
   ASSERT_TRUE(WaitForOutcome(Outcome::kDelivered));
   EXPECT_EQ(after_.Requests().at(0).headers.at("idempotency-key"),
             before_.Requests().at(0).headers.at("idempotency-key"));
@@ -112,7 +105,7 @@ TEST_F(ReconfigureTest, NothingChangesWhereNothingChanged) {
   Start(To("r", before_.Url()));
   Put({"A"});
   ASSERT_TRUE(WaitForOutcome(Outcome::kRetry));
-  EXPECT_FALSE(notifier_->Reconfigure(Read(To("r", before_.Url()))));
+  EXPECT_FALSE(notifier_->Reconfigure(NotifyConfigOf(To("r", before_.Url()))));
   Put({"B"});
   ASSERT_TRUE(WaitForOutcome(Outcome::kRetry, 2));
   EXPECT_EQ(before_.Requests().size(), 2u) << "A waits on";
@@ -123,7 +116,7 @@ TEST_F(ReconfigureTest, WhatIsOwedToAReceiverThatIsGoneHasFailedAndOthersAreTold
   Start(To("r", before_.Url()));
   Put({"A"});
   ASSERT_TRUE(WaitForOutcome(Outcome::kRetry));
-  EXPECT_TRUE(notifier_->Reconfigure(Read(To("s", after_.Url()))));
+  EXPECT_TRUE(notifier_->Reconfigure(NotifyConfigOf(To("s", after_.Url()))));
   ASSERT_TRUE(WaitForOutcome(Outcome::kDelivered));
   EXPECT_THAT(Told(after_), ElementsAre("A firing"));
   EXPECT_THAT(History(), ElementsAre("s/webhook[0] delivered HTTP 200",
@@ -137,7 +130,7 @@ TEST_F(ReconfigureTest, ARequestUnderWayEndsAsItWould) {
   ASSERT_TRUE(before_.WaitForRequests(1));
   Put({"B"});
   ASSERT_TRUE(before_.WaitForRequests(2));
-  EXPECT_TRUE(notifier_->Reconfigure(Read(To("s", after_.Url()))));
+  EXPECT_TRUE(notifier_->Reconfigure(NotifyConfigOf(To("s", after_.Url()))));
   ASSERT_TRUE(WaitForOutcome(Outcome::kDelivered, 3));
   ASSERT_TRUE(WaitForOutcome(Outcome::kFailed, 1));
   EXPECT_THAT(Told(before_), ElementsAre("A firing"));
@@ -151,7 +144,7 @@ TEST_F(ReconfigureTest, WhatTheOldAddressRefusesIsAskedOfTheNewOne) {
   Start(To("r", before_.Url()));
   Put({"A"});
   ASSERT_TRUE(before_.WaitForRequests(1));
-  EXPECT_TRUE(notifier_->Reconfigure(Read(To("r", after_.Url()))));
+  EXPECT_TRUE(notifier_->Reconfigure(NotifyConfigOf(To("r", after_.Url()))));
   ASSERT_TRUE(WaitForOutcome(Outcome::kDelivered));
   EXPECT_THAT(Told(after_), ElementsAre("A firing"));
 }
@@ -161,7 +154,7 @@ TEST_F(ReconfigureTest, AlertsThatMoveToOtherGroupsAreToldThereAlone) {
   Start(To("r", before_.Url(), "[]"));
   Put({"A", "B"});
   ASSERT_TRUE(WaitForOutcome(Outcome::kRetry));
-  EXPECT_TRUE(notifier_->Reconfigure(Read(To("r", after_.Url(), "[alertname]"))));
+  EXPECT_TRUE(notifier_->Reconfigure(NotifyConfigOf(To("r", after_.Url(), "[alertname]"))));
   ASSERT_TRUE(WaitForOutcome(Outcome::kDelivered, 2));
   EXPECT_THAT(Told(after_), UnorderedElementsAre("A firing", "B firing"));
   EXPECT_EQ(notifier_->Status()[0].pending, 0u);
@@ -171,10 +164,10 @@ TEST_F(ReconfigureTest, ReceiversComeAndGo) {
   Start("{}");
   Put({"A"});
   for (int i = 0; i < 20; ++i) {
-    notifier_->Reconfigure(Read(To("r", before_.Url(fmt::format("/{}", i)))));
-    notifier_->Reconfigure(Read("{}"));
+    notifier_->Reconfigure(NotifyConfigOf(To("r", before_.Url(fmt::format("/{}", i)))));
+    notifier_->Reconfigure(NotifyConfigOf("{}"));
   }
-  notifier_->Reconfigure(Read(To("r", after_.Url())));
+  notifier_->Reconfigure(NotifyConfigOf(To("r", after_.Url())));
   Put({"B"});
   ASSERT_TRUE(WaitUntil([&] { return Told(after_) == std::vector<std::string>{"B firing"}; }));
 }

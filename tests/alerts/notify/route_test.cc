@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "alerts/notify/config.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
 
 TEST(RouteTest, MatchesDepthFirstUntilOneDoesNotContinue) {
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse(R"(
+  const NotifyConfig config = NotifyConfigOf(R"(
 route:
   receiver: root
   routes:
@@ -27,10 +27,7 @@ route:
     - {matchers: [team=y], receiver: too-late}
 receivers:
   [{name: root}, {name: x}, {name: x-pager}, {name: x-chat}, {name: audit}, {name: nobody}, {name: y}, {name: too-late}]
-)",
-                                    "am.yml", diagnostics);
-  const NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  ASSERT_EQ(diagnostics.ToString(), "");
+)");
   struct Case {
     Labels labels;
     std::vector<std::string> want;

@@ -7,6 +7,7 @@
 #include "alerts/notify/config.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
@@ -41,12 +42,8 @@ constexpr const char* kLink = R"(http://tw/#/alerts?receiver=on%5C.call)";
 constexpr const char* kSubject = "[FIRING:1] HighLatency (api)";
 
 std::shared_ptr<Integration> Make(const std::string& receiver, const std::string& global = "{}") {
-  Diagnostics diagnostics;
-  const auto node = YamlNode::Parse("route: {receiver: r}\nglobal: " + global +
-                                        "\nreceivers:\n  - name: r\n    " + receiver + "\n",
-                                    "am.yml", diagnostics);
-  const NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  EXPECT_EQ(diagnostics.ToString(), "");
+  const NotifyConfig config = NotifyConfigOf("route: {receiver: r}\nglobal: " + global +
+                                             "\nreceivers:\n  - name: r\n    " + receiver + "\n");
   return config.receivers.at(0).integrations.at(0);
 }
 

@@ -6,6 +6,7 @@
 #include "alerts/receivers/webhook.h"
 #include "tests/support/files.h"
 #include "tests/support/http_sink.h"
+#include "tests/support/notify_config.h"
 
 namespace tierwatch {
 namespace {
@@ -25,13 +26,9 @@ Notification Page() {
 }
 
 std::shared_ptr<Integration> Make(const std::string& keys, const std::string& more = "") {
-  Diagnostics diagnostics;
-  const auto node =
-      YamlNode::Parse("route: {receiver: r}\n" + more +
-                          "\nreceivers: [{name: r, webhook_configs: [{" + keys + "}]}]",
-                      "am.yml", diagnostics);
-  const NotifyConfig config = ReadNotifyConfig(node.value(), diagnostics);
-  EXPECT_EQ(diagnostics.ToString(), "");
+  const NotifyConfig config =
+      NotifyConfigOf("route: {receiver: r}\n" + more +
+                     "\nreceivers: [{name: r, webhook_configs: [{" + keys + "}]}]");
   return config.receivers.at(0).integrations.at(0);
 }
 

@@ -109,7 +109,7 @@ Dispatcher::Group& Dispatcher::GroupOf(const Route& route, const Alert& alert) {
   return group;
 }
 
-void Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) {
+Dispatcher::Group& Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) {
   Group& group = GroupOf(route, alert);
   const auto [at, is_new] = group.members.try_emplace(alert.labels);
   Member& member = at->second;
@@ -120,11 +120,12 @@ void Dispatcher::Insert(const Route& route, const Alert& alert, bool confirmed) 
   if (turned) parts_.ledger.PutAlert(group.key, member.alert);
   // After a restart, what has fired for longer than the wait has waited enough.
   const Millis age{parts_.clock.Now() - alert.fired_at};
-  if (group.flushed || age <= route.group_wait) return;
+  if (group.flushed || age <= route.group_wait) return group;
   const SteadyTime due = parts_.clock.Steady() - std::min(age - route.group_wait, kRememberEnd);
-  if (due >= group.next) return;
+  if (due >= group.next) return group;
   group.next = due;
   Keep(group);
+  return group;
 }
 
 void Dispatcher::Keep(const Group& group) {

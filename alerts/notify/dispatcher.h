@@ -114,7 +114,7 @@ class Dispatcher {
   Moved Regroup(const std::vector<Past>& past, const std::map<std::string, GroupRecord>& groups);
   std::vector<const Route*> MatchingRoutes(const Labels& labels) const;
   Group& GroupOf(const Route& route, const Alert& alert);
-  void Insert(const Route& route, const Alert& alert, bool confirmed);
+  Group& Insert(const Route& route, const Alert& alert, bool confirmed);
   bool IsKnown(const Group& group) const;
   bool IsAway(const Route& route) const;
   void Flush(Group& group);

@@ -47,8 +47,7 @@ Dispatcher::Moved Dispatcher::Regroup(const std::vector<Past>& past,
     inhibitor_.Put(member.alert);
     bool stays = false;
     for (const Route* route : MatchingRoutes(member.alert.labels)) {
-      Insert(*route, member.alert, member.confirmed);
-      const std::string& key = GroupOf(*route, member.alert).key;
+      const std::string& key = Insert(*route, member.alert, member.confirmed).key;
       living.insert(key);
       stays = stays || key == old_key;
     }

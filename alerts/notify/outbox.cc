@@ -128,34 +128,32 @@ std::vector<OutboxEntry> Outbox::Withdraw(std::string_view queue_name,
   return TakeOut(at->second, group_key, MayHaveArrived(group->second.front()) ? 1 : 0);
 }
 
-std::vector<OutboxEntry> Outbox::WithdrawIf(std::string_view queue_name,
-                                            const std::function<bool(const OutboxEntry&)>& wanted) {
-  const auto at = queues_.find(queue_name);
-  if (at == queues_.end()) return {};
-  std::vector<std::string> keys;
-  for (const auto& [key, ids] : at->second.groups) {
-    const bool all = std::all_of(ids.begin(), ids.end(), [&](std::uint64_t id) {
-      return !MayHaveArrived(id) && wanted(entries_.at(id));
-    });
-    if (all) keys.push_back(key);
-  }
-  std::vector<OutboxEntry> out;
-  for (const std::string& key : keys) {
-    for (OutboxEntry& entry : TakeOut(at->second, key, 0)) out.push_back(std::move(entry));
-  }
-  return out;
-}
-
-std::vector<OutboxEntry> Outbox::Clear(std::string_view queue_name) {
+std::vector<OutboxEntry> Outbox::TakeOutOfAll(std::string_view queue_name, const Staying& staying) {
   const auto at = queues_.find(queue_name);
   if (at == queues_.end()) return {};
   std::vector<std::pair<std::string, std::size_t>> groups;  // and how many of each stay
-  for (const auto& [key, ids] : at->second.groups)
-    groups.emplace_back(key, taken_.contains(ids.front()) ? 1 : 0);
+  for (const auto& [key, ids] : at->second.groups) {
+    if (const std::size_t from = staying(ids); from < ids.size()) groups.emplace_back(key, from);
+  }
   std::vector<OutboxEntry> out;
   for (const auto& [key, from] : groups)
     std::ranges::move(TakeOut(at->second, key, from), std::back_inserter(out));
   return out;
+}
+
+std::vector<OutboxEntry> Outbox::WithdrawIf(std::string_view queue,
+                                            const std::function<bool(const OutboxEntry&)>& wanted) {
+  return TakeOutOfAll(queue, [&](const std::deque<std::uint64_t>& ids) -> std::size_t {
+    const bool all = std::ranges::all_of(
+        ids, [&](std::uint64_t id) { return !MayHaveArrived(id) && wanted(entries_.at(id)); });
+    return all ? 0 : ids.size();
+  });
+}
+
+std::vector<OutboxEntry> Outbox::Clear(std::string_view queue) {
+  return TakeOutOfAll(queue, [&](const std::deque<std::uint64_t>& ids) -> std::size_t {
+    return taken_.contains(ids.front()) ? 1 : 0;
+  });
 }
 
 void Outbox::ForEach(const std::function<void(const OutboxEntry&)>& look) const {

@@ -84,6 +84,9 @@ class Outbox {
   std::uint64_t Head(const Queue& queue) const;
   bool MayHaveArrived(std::uint64_t id) const;
   std::vector<OutboxEntry> TakeOut(Queue& queue, const std::string& group_key, std::size_t from);
+  /// Of a group's ids, how many of the oldest stay.
+  using Staying = std::function<std::size_t(const std::deque<std::uint64_t>& ids)>;
+  std::vector<OutboxEntry> TakeOutOfAll(std::string_view queue, const Staying& staying);
 
   std::map<std::uint64_t, OutboxEntry> entries_;
   std::set<std::uint64_t> taken_;

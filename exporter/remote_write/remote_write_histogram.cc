@@ -7,15 +7,14 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <protozero/pbf_reader.hpp>
 #include <vector>
 
 #include "alerts/series/float_histogram.h"
+#include "exporter/remote_write/message_reader.h"
 
 namespace tierwatch {
 namespace {
 
-using protozero::pbf_reader;
 using series::Buckets;
 using series::FloatHistogram;
 
@@ -30,18 +29,18 @@ struct WrittenBuckets {
   std::vector<double> counts;
   std::int64_t last = 0;  // what the next difference is of
 
-  void AddSpan(pbf_reader message) {
+  void AddSpan(MessageReader message) {
     Span span;
-    while (message.next()) {
-      switch (message.tag()) {
+    while (message.Next()) {
+      switch (message.Field()) {
         case 1:
-          span.offset = message.get_sint32();
+          span.offset = message.Sint32();
           break;
         case 2:
-          span.length = message.get_uint32();
+          span.length = message.Uint32();
           break;
         default:
-          message.skip();
+          message.Skip();
       }
     }
     spans.push_back(span);
@@ -118,8 +117,8 @@ std::string CheckCount(const FloatHistogram& histogram, bool integers) {
 class Reader {
  public:
   WrittenHistogram Read(std::string_view bytes) {
-    pbf_reader message(bytes.data(), bytes.size());
-    while (message.next()) ReadField(message);
+    MessageReader message(bytes);
+    while (message.Next()) ReadField(message);
     histogram_.custom_bounds =
         bounds_.empty() ? nullptr : std::make_shared<const std::vector<double>>(std::move(bounds_));
     written_.buckets = positive_.counts.size() + negative_.counts.size();
@@ -136,32 +135,32 @@ class Reader {
   }
 
  private:
-  void ReadField(pbf_reader& message) {
-    switch (message.tag()) {
+  void ReadField(MessageReader& message) {
+    switch (message.Field()) {
       case 1:
-        histogram_.count = static_cast<double>(message.get_uint64());
+        histogram_.count = static_cast<double>(message.Uint64());
         break;
       case 2:
-        histogram_.count = message.get_double();
+        histogram_.count = message.Double();
         integers_ = false;
         break;
       case 3:
-        histogram_.sum = message.get_double();
+        histogram_.sum = message.Double();
         break;
       case 4:
-        histogram_.schema = message.get_sint32();
+        histogram_.schema = message.Sint32();
         break;
       case 5:
-        histogram_.zero_threshold = message.get_double();
+        histogram_.zero_threshold = message.Double();
         break;
       case 6:
-        histogram_.zero_count = static_cast<double>(message.get_uint64());
+        histogram_.zero_count = static_cast<double>(message.Uint64());
         break;
       case 7:
-        histogram_.zero_count = message.get_double();
+        histogram_.zero_count = message.Double();
         break;
       case 8:
-        negative_.AddSpan(message.get_message());
+        negative_.AddSpan(message.Message());
         break;
       case 9:
         ReadDeltas(message, negative_);
@@ -170,7 +169,7 @@ class Reader {
         ReadDoubles(message, negative_.counts);
         break;
       case 11:
-        positive_.AddSpan(message.get_message());
+        positive_.AddSpan(message.Message());
         break;
       case 12:
         ReadDeltas(message, positive_);
@@ -179,34 +178,29 @@ class Reader {
         ReadDoubles(message, positive_.counts);
         break;
       case 14: {
-        const int hint = message.get_enum();
+        const int hint = message.Enum();
         if (hint >= 0 && hint <= 3) histogram_.reset_hint = static_cast<series::ResetHint>(hint);
         break;
       }
       case 15:
-        written_.time = message.get_int64();
+        written_.time = message.Int64();
         break;
       case 16:
         ReadDoubles(message, bounds_);
         break;
       case 17:
-        written_.start_time = message.get_int64();
+        written_.start_time = message.Int64();
         break;
       default:
-        message.skip();
+        message.Skip();
     }
   }
 
-  // Numbers come packed or one by one.
-  static void ReadDeltas(pbf_reader& message, WrittenBuckets& buckets) {
-    if (message.wire_type() != protozero::pbf_wire_type::length_delimited)
-      return buckets.AddDelta(message.get_sint64());
-    for (const std::int64_t delta : message.get_packed_sint64()) buckets.AddDelta(delta);
+  static void ReadDeltas(MessageReader& message, WrittenBuckets& buckets) {
+    message.Sint64s([&](std::int64_t delta) { buckets.AddDelta(delta); });
   }
-  static void ReadDoubles(pbf_reader& message, std::vector<double>& numbers) {
-    if (message.wire_type() != protozero::pbf_wire_type::length_delimited)
-      return numbers.push_back(message.get_double());
-    for (const double number : message.get_packed_double()) numbers.push_back(number);
+  static void ReadDoubles(MessageReader& message, std::vector<double>& numbers) {
+    message.Doubles([&](double number) { numbers.push_back(number); });
   }
 
   FloatHistogram histogram_;

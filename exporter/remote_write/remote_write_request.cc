@@ -4,22 +4,16 @@
 #include <snappy.h>
 
 #include <algorithm>
-#include <protozero/pbf_reader.hpp>
 #include <utility>
 
 #include "base/labels.h"
+#include "exporter/remote_write/message_reader.h"
 #include "exporter/remote_write/remote_write_histogram.h"
 
 namespace tierwatch {
 namespace {
 
-using protozero::pbf_reader;
 using series::LabelView;
-
-std::string_view TextOf(pbf_reader& message) {
-  const protozero::data_view view = message.get_view();
-  return {view.data(), view.size()};
-}
 
 // Thrown and caught in this file alone, as protozero throws as well.
 struct TooLarge {
@@ -48,39 +42,45 @@ class Reader {
   // Both versions at once: their field numbers differ, and a body of the other version is empty.
   Result<void> Read() {
     const bool second = version_ == RemoteWriteVersion::k2;
-    const protozero::pbf_tag_type symbols = 4, series = second ? 5 : 1;
+    const std::uint32_t symbols = 4, series = second ? 5 : 1;
     if (second) {  // the table may come after what refers to it
-      pbf_reader message(request_.text.data(), request_.text.size());
-      while (message.next(symbols)) {
-        Room(symbols_.size(), limits_.labels, "symbols");
-        symbols_.push_back(TextOf(message));
+      MessageReader message(Body());
+      while (message.Next()) {
+        if (message.Field() == symbols) {
+          Room(symbols_.size(), limits_.labels, "symbols");
+          symbols_.push_back(message.Text());
+        } else {
+          message.Skip();
+        }
       }
       if (!symbols_.empty() && !symbols_[0].empty())
         return Error{"the first of the symbols must be the empty text"};
     }
-    pbf_reader message(request_.text.data(), request_.text.size());
-    while (message.next()) {
-      if (message.tag() == series) {
-        ReadSeries(message.get_message());
+    MessageReader message(Body());
+    while (message.Next()) {
+      if (message.Field() == series) {
+        ReadSeries(message.Message());
       } else {
-        message.skip();
+        message.Skip();
       }
     }
     return {};
   }
 
  private:
+  std::string_view Body() const { return {request_.text.data(), request_.text.size()}; }
+
   static void Room(std::size_t size, std::size_t limit, const char* what) {
     if (size >= limit) throw TooLarge{fmt::format("more than {} {}", limit, what)};
   }
 
-  void ReadSeries(pbf_reader message) {
+  void ReadSeries(MessageReader message) {
     RemoteWriteRequest::Series& series = request_.series.emplace_back();
     Room(request_.series.size(), limits_.samples, "series");
     series.label_begin = request_.labels.size();
     const std::size_t first_sample = request_.samples.size();
     start_time_ = 0;
-    while (message.next()) ReadField(message, series);
+    while (message.Next()) ReadField(message, series);
     if (odd_ && series.problem.empty()) series.problem = "a label has no value";
     odd_ = false;
     series.label_end = request_.labels.size();
@@ -91,49 +91,46 @@ class Reader {
     }
   }
 
-  void ReadField(pbf_reader& message, RemoteWriteRequest::Series& series) {
+  void ReadField(MessageReader& message, RemoteWriteRequest::Series& series) {
     const bool second = version_ == RemoteWriteVersion::k2;
-    switch (message.tag()) {
+    switch (message.Field()) {
       case 1:
-        return second ? ReadReferences(message, series) : ReadLabel(message.get_message());
+        return second ? ReadReferences(message, series) : ReadLabel(message.Message());
       case 2:
-        return ReadSample(message.get_message());
+        return ReadSample(message.Message());
       case 3:
       case 4:  // exemplars and histograms have each other's number in the other version
-        if ((message.tag() == 3) == second) return ReadHistogram(message);
-        message.skip();
+        if ((message.Field() == 3) == second) return ReadHistogram(message);
+        message.Skip();
         ++request_.exemplars;
         return;
       case 6:  // before 2.0-rc.4, when it went to the samples
         if (second) {
-          start_time_ = message.get_int64();
+          start_time_ = message.Int64();
           return;
         }
         [[fallthrough]];
       default:
-        message.skip();
+        message.Skip();
     }
   }
 
-  void ReadLabel(pbf_reader message) {
+  void ReadLabel(MessageReader message) {
     Room(request_.labels.size(), limits_.labels, "labels");
     LabelView& label = request_.labels.emplace_back();
-    while (message.next()) {
-      if (message.tag() == 1) {
-        label.name = TextOf(message);
-      } else if (message.tag() == 2) {
-        label.value = TextOf(message);
+    while (message.Next()) {
+      if (message.Field() == 1) {
+        label.name = message.Text();
+      } else if (message.Field() == 2) {
+        label.value = message.Text();
       } else {
-        message.skip();
+        message.Skip();
       }
     }
   }
 
-  void ReadReferences(pbf_reader& message, RemoteWriteRequest::Series& series) {
-    if (message.wire_type() != protozero::pbf_wire_type::length_delimited)
-      return AddReference(message.get_uint32(), series);
-    for (const std::uint32_t reference : message.get_packed_uint32())
-      AddReference(reference, series);
+  void ReadReferences(MessageReader& message, RemoteWriteRequest::Series& series) {
+    message.Uint32s([&](std::uint32_t reference) { AddReference(reference, series); });
   }
 
   void AddReference(std::uint32_t reference, RemoteWriteRequest::Series& series) {
@@ -152,22 +149,22 @@ class Reader {
     odd_ = !odd_;
   }
 
-  void ReadSample(pbf_reader message) {
+  void ReadSample(MessageReader message) {
     RemoteWriteRequest::Sample& sample = AddSample();
-    while (message.next()) {
-      if (message.tag() == 1) {
-        sample.value = message.get_double();
-      } else if (message.tag() == 2) {
-        sample.time = message.get_int64();
+    while (message.Next()) {
+      if (message.Field() == 1) {
+        sample.value = message.Double();
+      } else if (message.Field() == 2) {
+        sample.time = message.Int64();
       } else {
-        message.skip();
+        message.Skip();
       }
     }
   }
 
-  void ReadHistogram(pbf_reader& message) {
+  void ReadHistogram(MessageReader& message) {
     RemoteWriteRequest::Sample& sample = AddSample();
-    const std::string_view text = TextOf(message);
+    const std::string_view text = message.Text();
     // So that what is counted afterwards is no more than a few times as large.
     Room(text.size(), limits_.histogram_bytes, "bytes in a histogram");
     WrittenHistogram written = ReadWrittenHistogram(text);

@@ -129,13 +129,15 @@ namespace {
 
 // The same options of the connection to a server, and of the one to a proxy.
 struct TlsKeys {
-  CURLoption ca_file, ca_path, cert_file, key_file, verify_peer, verify_host;
+  CURLoption ca_file, ca_path, cert_file, key_file, key_password, verify_peer, verify_host;
 };
-constexpr TlsKeys kOfServer{CURLOPT_CAINFO, CURLOPT_CAPATH,         CURLOPT_SSLCERT,
-                            CURLOPT_SSLKEY, CURLOPT_SSL_VERIFYPEER, CURLOPT_SSL_VERIFYHOST};
-constexpr TlsKeys kOfProxy{CURLOPT_PROXY_CAINFO,         CURLOPT_PROXY_CAPATH,
-                           CURLOPT_PROXY_SSLCERT,        CURLOPT_PROXY_SSLKEY,
-                           CURLOPT_PROXY_SSL_VERIFYPEER, CURLOPT_PROXY_SSL_VERIFYHOST};
+constexpr TlsKeys kOfServer{CURLOPT_CAINFO,        CURLOPT_CAPATH,    CURLOPT_SSLCERT,
+                            CURLOPT_SSLKEY,        CURLOPT_KEYPASSWD, CURLOPT_SSL_VERIFYPEER,
+                            CURLOPT_SSL_VERIFYHOST};
+constexpr TlsKeys kOfProxy{CURLOPT_PROXY_CAINFO,        CURLOPT_PROXY_CAPATH,
+                           CURLOPT_PROXY_SSLCERT,       CURLOPT_PROXY_SSLKEY,
+                           CURLOPT_PROXY_KEYPASSWD,     CURLOPT_PROXY_SSL_VERIFYPEER,
+                           CURLOPT_PROXY_SSL_VERIFYHOST};
 
 }  // namespace
 
@@ -149,6 +151,8 @@ void SetTls(CURL* easy, const TlsOptions& tls) {
     }
     if (!tls.cert_file.empty()) curl_easy_setopt(easy, keys.cert_file, tls.cert_file.c_str());
     if (!tls.key_file.empty()) curl_easy_setopt(easy, keys.key_file, tls.key_file.c_str());
+    // A key that is encrypted is an error; OpenSSL would ask the terminal for its password.
+    curl_easy_setopt(easy, keys.key_password, "");
     curl_easy_setopt(easy, keys.verify_peer, tls.insecure_skip_verify ? 0L : 1L);
     curl_easy_setopt(easy, keys.verify_host, tls.insecure_skip_verify ? 0L : 2L);
   }

@@ -17,6 +17,13 @@ namespace {
 constexpr Millis kFirstBackoff{500};
 constexpr int kMostDoublings = 4;
 
+// A server that works on a query doesn't look whether anybody waits for it, so that what was given
+// up would go on until its statement_timeout, or for ever where a function catches that. Since
+// version 14 it looks when told to, where its system can: it refuses the setting elsewhere.
+constexpr std::string_view kNoticeOurEnd =
+    "SELECT CASE WHEN version() LIKE '%linux%' THEN "
+    "set_config('client_connection_check_interval','500',true) END;";
+
 Millis Left(const PostgresCall& call) {
   return std::chrono::duration_cast<Millis>(call.deadline - call.clock.Steady());
 }
@@ -24,13 +31,15 @@ Millis Left(const PostgresCall& call) {
 // statement_timeout is a tenth shorter than what is left: the server's own end of a query keeps the
 // connection. Compiling (jit) costs more than any of our statements: 100 ms of the server's CPU
 // where the catalogs are large enough for the planner to fall for it.
-std::string WithSettings(std::string_view statement, const PostgresCall& call, Millis at_most) {
+std::string WithSettings(std::string_view statement, const PostgresCall& call, Millis at_most,
+                         int version) {
   const auto timeout = std::max<Millis::rep>(1, std::min(Left(call) * 9 / 10, at_most).count());
   return fmt::format(
       "SET LOCAL transaction_read_only=on;SET LOCAL statement_timeout={};SET LOCAL lock_timeout={};"
       "SET LOCAL search_path=pg_catalog;SET LOCAL DateStyle='ISO, YMD';SET LOCAL TimeZone='UTC';"
-      "SET LOCAL jit=off;{}",
-      timeout, std::max<Millis::rep>(1, std::min(call.lock_timeout.count(), timeout)), statement);
+      "SET LOCAL jit=off;{}{}",
+      timeout, std::max<Millis::rep>(1, std::min(call.lock_timeout.count(), timeout)),
+      version >= 140000 ? kNoticeOurEnd : "", statement);
 }
 
 Result<Rows> ToRows(const pqxx::result& result, const PostgresCall& call) {
@@ -114,7 +123,9 @@ Result<Rows> PostgresSession::Query(std::string_view statement, Millis at_most) 
   // After a break every further query says so; the connection itself goes with the session.
   if (!connection.IsAlive()) return state_->Broken("closed by the server");
   try {
-    return ToRows(connection.Execute(WithSettings(statement, state_->call, at_most)), state_->call);
+    return ToRows(
+        connection.Execute(WithSettings(statement, state_->call, at_most, connection.version())),
+        state_->call);
   } catch (const pqxx::broken_connection& exception) {
     return state_->Broken(exception.what());
   } catch (const pqxx::insufficient_privilege& exception) {

@@ -46,7 +46,8 @@ class PostgresConnection;
 /// (statement_timeout from the deadline, lock_timeout, ISO dates, UTC, no JIT, an empty search
 /// path, so that names come out qualified) travel with it in the same round trip: they hold behind
 /// a pooler in any mode, leak into no other client's session, and nothing of ours is ever idle in a
-/// transaction.
+/// transaction. What is given up (the deadline, a stop, too many bytes) ends on the server half a
+/// second later, before PostgreSQL 14 or not on Linux by its statement_timeout.
 class PostgresSession {
  public:
   PostgresSession(PostgresSession&&) noexcept;

@@ -41,6 +41,8 @@ Result<TlsContext> MakeContext(const TlsOptions& options) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // A key that is encrypted is an error; OpenSSL would ask the terminal for its password.
+  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return -1; });
   // Marks a connection whose server asks for a certificate that we don't have.
   SSL_CTX_set_client_cert_cb(context.get(), [](SSL* tls, X509**, EVP_PKEY**) {
     SSL_set_app_data(tls, tls);

@@ -2,21 +2,18 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "collectors/client/pgbouncer_console.h"
 #include "collectors/pool.h"
 #include "tests/support/collect.h"
-#include "tests/support/postgres_server.h"
+#include "tests/support/pgbouncer_server.h"
 
 namespace tierwatch {
 namespace {
-
-constexpr const char* kProgram = "/usr/sbin/pgbouncer";
 
 struct Finish {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -27,53 +24,29 @@ using Client = std::unique_ptr<PGconn, Finish>;
 class PgBouncerLive : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!HasPostgres() || !std::filesystem::exists(kProgram)) {
-      GTEST_SKIP() << "PostgreSQL's server or PgBouncer is not installed";
-    }
-    postgres_ = std::make_unique<TestPostgres>();
-    port_ = FreePort();
-    const std::string users =
-        dir_.Write("users.txt", "\"watcher\" \"s3cret\"\n\"app\" \"apppass\"\n");
-    const std::string config = dir_.Write(
-        "pgbouncer.ini",
-        "[databases]\norgs = host=127.0.0.1 port=" + std::to_string(postgres_->port()) +
-            " dbname=postgres user=tw\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " +
-            std::to_string(port_) +
-            "\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = " + users +
-            "\nstats_users = watcher\npool_mode = transaction\ndefault_pool_size = 1\n"
-            "max_client_conn = 50\n");
-    // It reads both as the user that it changes to.
-    std::filesystem::permissions(dir_.path(), std::filesystem::perms(0755));
-    std::vector<std::string> command{kProgram};
-    if (::geteuid() == 0) command.insert(command.end(), {"-u", "postgres"});
-    command.push_back(config);
-    pgbouncer_ = std::make_unique<Process>(command);
-    ASSERT_TRUE(WaitForPort(port_)) << pgbouncer_->Output();
+    if (!HasPgBouncer()) GTEST_SKIP() << "PostgreSQL's server or PgBouncer is not installed";
+    postgres_.emplace();
+    pgbouncer_.emplace(*postgres_);
   }
 
-  std::string Address(const std::string& user) const {
-    return user + "@127.0.0.1:" + std::to_string(port_);
-  }
   Target Make(const std::string& user, const std::string& password) const {
-    return MakeTarget(&ReadPool,
-                      "targets: [\"pgbouncer://" + Address(user) + "\"]\npassword: " + password);
+    return MakeTarget(
+        &ReadPool, "targets: [\"" + pgbouncer_->console_url(user) + "\"]\npassword: " + password);
   }
   Client Connect() const {
-    Client client(PQconnectdb(("postgresql://" + Address("app:apppass") + "/orgs").c_str()));
+    Client client(PQconnectdb(pgbouncer_->url("app:apppass").c_str()));
     EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
     return client;
   }
 
-  std::unique_ptr<TestPostgres> postgres_;
-  TempDir dir_;
-  int port_ = 0;
-  std::unique_ptr<Process> pgbouncer_;
+  std::optional<TestPostgres> postgres_;
+  std::optional<TestPgBouncer> pgbouncer_;
   SystemClock clock_;
 };
 
 TEST_F(PgBouncerLive, SeesWhoWaitsForAServer) {
   const Target target = Make("watcher", "s3cret");
-  EXPECT_EQ(target.name, "127.0.0.1:" + std::to_string(port_));
+  EXPECT_EQ(target.name, pgbouncer_->name());
   const Client holder = Connect();
   PQclear(PQexec(holder.get(), "BEGIN"));
   const Client waiter = Connect();
@@ -122,31 +95,31 @@ TEST_F(PgBouncerLive, SaysWhyItIsNotLetIn) {
   EXPECT_TRUE(HasError(sample, Reason::kAuth)) << ErrorsOf(sample);
   sample = CollectOnce(Make("nobody", "s3cret"), clock_);
   EXPECT_TRUE(HasError(sample, Reason::kAuth)) << ErrorsOf(sample);
-  pgbouncer_->Stop();
+  pgbouncer_->process().Stop();
   sample = CollectOnce(Make("watcher", "s3cret"), clock_);
   EXPECT_FALSE(sample.up);
   EXPECT_TRUE(HasError(sample, Reason::kConnect)) << ErrorsOf(sample);
 }
 
 TEST_F(PgBouncerLive, AFrozenOneIsKnownAtTheDeadline) {
-  const auto address = ParsePgBouncerAddress("pgbouncer://" + Address("watcher"));
+  const auto address = ParsePgBouncerAddress(pgbouncer_->console_url("watcher"));
   ASSERT_TRUE(address.ok());
   const SteadyTime start = clock_.Steady();
   auto console =
       PgBouncerConsole::Open(*address, {"s3cret", ""}, {clock_, start + Millis{1'000}, {}});
   ASSERT_TRUE(console.ok()) << console.error().message;
-  pgbouncer_->Signal(SIGSTOP);
+  pgbouncer_->process().Signal(SIGSTOP);
   const auto rows = console->Ask("SHOW POOLS");
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().reason, Reason::kTimeout) << rows.error().message;
   const auto took = clock_.Steady() - start;
   EXPECT_GE(took, Millis{950});
   EXPECT_LT(took, Millis{10'000});
-  pgbouncer_->Signal(SIGCONT);
+  pgbouncer_->process().Signal(SIGCONT);
 }
 
 TEST_F(PgBouncerLive, AnErrorOfTheConsoleKeepsTheConnection) {
-  const auto address = ParsePgBouncerAddress("pgbouncer://" + Address("watcher"));
+  const auto address = ParsePgBouncerAddress(pgbouncer_->console_url("watcher"));
   auto console = PgBouncerConsole::Open(*address, {"s3cret", ""},
                                         {clock_, clock_.Steady() + Millis{5'000}, {}});
   ASSERT_TRUE(console.ok()) << console.error().message;

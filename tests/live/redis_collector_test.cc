@@ -253,6 +253,12 @@ TEST(RedisCollector, SpeaksTlsAndChecksTheServer) {
   const std::string client =
       ", cert_file: " + certificates.client_cert() + ", key_file: " + certificates.client_key();
   const std::string ca = "ca_file: " + certificates.ca();
+  const TempDir dir;
+  const std::string encrypted = dir.path() + "/encrypted.key";
+  EXPECT_EQ(RunProcess({"openssl", "ec", "-in", certificates.client_key(), "-aes128", "-passout",
+                        "pass:s3cret", "-out", encrypted})
+                .status,
+            0);
   struct Case {
     std::string host, tls, reason;
   };
@@ -265,6 +271,8 @@ TEST(RedisCollector, SpeaksTlsAndChecksTheServer) {
       {"127.0.0.1", "ca_file: " + certificates.other_ca() + client, "tls "},
       {"127.0.0.1", client.substr(2), "tls "},  // the system's authorities
       {"127.0.0.1", ca, "tls "},                // no client certificate
+      {"127.0.0.1", ca + ", cert_file: " + certificates.client_cert() + ", key_file: " + encrypted,
+       "tls "},
       {"127.0.0.1", "ca_file: /no/such/file" + client, "tls "},
   };
   for (const Case& c : cases) {

@@ -87,10 +87,14 @@ TestPostgres::TestPostgres() : port_(FreePort()) {
       "shared_preload_libraries=pg_stat_statements\n",
       dir_.path(), port_));
   const std::string hba = ReadFile(data() + "/pg_hba.conf");
-  std::ofstream(data() + "/pg_hba.conf") << "host all walled 127.0.0.1/32 scram-sha-256\n" << hba;
+  std::ofstream(data() + "/pg_hba.conf") << "host all walled 127.0.0.1/32 scram-sha-256\n"
+                                            "hostssl all sealed 127.0.0.1/32 trust "
+                                            "clientcert=verify-ca\n"
+                                            "host all sealed all reject\n"
+                                         << hba;
   Start();
   Sql("SET password_encryption = 'scram-sha-256'; CREATE ROLE plain LOGIN; CREATE ROLE walled "
-      "LOGIN PASSWORD 's3cret'");
+      "LOGIN PASSWORD 's3cret'; CREATE ROLE sealed LOGIN");
 }
 
 TestPostgres::TestPostgres(const TestPostgres& primary, const std::string& application_name,
@@ -143,6 +147,21 @@ std::string TestPostgres::Sql(const std::string& sql) const {
       {DebianFolder() + "/psql", "-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url()});
   EXPECT_EQ(result.status, 0) << sql << "\n" << result.output;
   return result.output.substr(0, result.output.find_last_not_of('\n') + 1);
+}
+
+// The server wants its key to be its own, and nobody else's.
+void TestPostgres::UseTls(const Certificates& certificates) const {
+  std::string sql;
+  for (const auto& [setting, source] : {std::pair{"ssl_cert_file", certificates.server_cert()},
+                                        {"ssl_key_file", certificates.server_key()},
+                                        {"ssl_ca_file", certificates.ca()}}) {
+    const std::string path = dir_.Write(setting, ReadFile(source));
+    std::filesystem::permissions(path, std::filesystem::perms(0600));
+    GiveToUser(path);
+    Sql(fmt::format("ALTER SYSTEM SET {} = '{}'", setting, path));
+  }
+  Sql("ALTER SYSTEM SET ssl = on");
+  Sql("SELECT pg_reload_conf()");
 }
 
 void TestPostgres::Start(const std::string& until) {

@@ -5,13 +5,15 @@
 #include <memory>
 #include <string>
 
+#include "tests/support/certificates.h"
 #include "tests/support/process.h"
 
 namespace tierwatch {
 
 /// Runs from construction on, as an unprivileged user where the test is root; stopped by its
 /// process id. A server that does not start fails the test. Roles: `tw` (superuser) and `plain` (no
-/// rights) need no password, `walled` has the password "s3cret".
+/// rights) need no password, `walled` has the password "s3cret", `sealed` needs TLS and a client's
+/// certificate.
 class TestPostgres {
  public:
   /// A primary.
@@ -29,6 +31,9 @@ class TestPostgres {
 
   /// What psql prints for `sql`, without the last line end; an error fails the test.
   std::string Sql(const std::string& sql) const;
+
+  /// Takes TLS from now on, with the server's certificate of these.
+  void UseTls(const Certificates& certificates) const;
 
   /// Until its log says `until`.
   void Start(const std::string& until = "ready to accept");

@@ -195,7 +195,8 @@ std::string CheckListenAddress(std::string_view address) {
   const std::size_t colon = address.rfind(':');
   if (colon == std::string_view::npos) return "a listen address is host:port or :port";
   const std::string_view host = address.substr(0, colon), digits = address.substr(colon + 1);
-  if (host.find(':') != std::string_view::npos) return "IPv6 addresses can't be listened on";
+  if (host.find(':') != std::string_view::npos)  // Debian's civetweb is built without IPv6
+    return "IPv6 addresses can't be listened on: 0.0.0.0:port is every address of IPv4";
   const bool clean = std::all_of(host.begin(), host.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '.' || c == '-';
   });

@@ -75,15 +75,27 @@ Sample RedisCase(const std::string& folder) {
   return RedisSample(replies, {1'700'000'000'000, SteadyTime{}}, process);
 }
 
-const std::map<std::string, std::function<Sample(const std::string&)>>& Cases() {
-  static const std::map<std::string, std::function<Sample(const std::string&)>> kCases{
-      {"cache_health", &CacheHealthCase},
-      {"database_health", &DatabaseHealthCase},
-      {"redis", &RedisCase},
-      {"replicas", &ReplicasCase},
-      {"partitions", &PartitionsCase},
-      {"pool", &PoolCase},
-      {"queries", &QueriesCase}};
+CaseFiles FilesOf(const std::string& folder) {
+  CaseFiles files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder)] = ReadFile(entry.path());
+  }
+  return files;
+}
+
+using CasesByStem = std::map<std::string, std::function<Sample(const std::string& folder)>>;
+const CasesByStem& Cases() {
+  static const CasesByStem kCases = [] {
+    CasesByStem cases{{"cache_health", &CacheHealthCase},
+                      {"database_health", &DatabaseHealthCase},
+                      {"redis", &RedisCase}};
+    for (const auto& [stem, collect] : kPostgresCases) {
+      cases[stem] = [collect = collect](const std::string& folder) {
+        return collect(FilesOf(folder));
+      };
+    }
+    return cases;
+  }();
   return kCases;
 }
 

@@ -101,6 +101,8 @@ TEST(Config, EachFindingHasItsPlace) {
       {"web: {config_file: web.yml}", "config_file is not supported yet"},
       {"web: {probe: {enabled: true}}", "/probe is not supported yet"},
       {"web: {listen_address: '9917'}", "tw.yml:1:7: a listen address is host:port or :port"},
+      {"web: {listen_address: '[::]:9917'}", "tw.yml:1:7: IPv6 addresses can't be listened on"},
+      {"web: {listen_address: '[::1]:0'}", "tw.yml:1:7: IPv6 addresses can't be listened on"},
       {"web: {charts: {expires: 0s}}", "longer than 0"},
       {"web: {remote_write: true}", "remote_write"},
       {"web: {remote_write: {enable: true}}", "unknown key"},

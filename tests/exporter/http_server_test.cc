@@ -237,6 +237,20 @@ TEST_F(HttpServerTest, ABodyThatTricklesIsCutOff) {
   ::close(socket);
 }
 
+TEST_F(HttpServerTest, ListensOnAllAddressesAndOnNames) {
+  for (const char* address : {":0", "0.0.0.0:0", "localhost:0"}) {
+    HttpServerOptions options;
+    options.listen_address = address;
+    const auto server = HttpServer::Start(options, {}, *logger_);
+    ASSERT_TRUE(server.ok()) << server.error().message;
+    HttpRequest request;
+    request.url = fmt::format("http://127.0.0.1:{}/", (*server)->port());
+    const auto answer = HttpClient(HttpOptions{}).Send(request);
+    ASSERT_TRUE(answer.ok()) << address << ": " << answer.error().message;
+    EXPECT_EQ(answer->status, 404) << address;
+  }
+}
+
 TEST_F(HttpServerTest, APortInUseIsTold) {
   HttpServerOptions options;
   options.listen_address = "127.0.0.1:" + std::to_string(server_->port());

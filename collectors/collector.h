@@ -41,6 +41,12 @@ struct Members {
   bool operator==(const Members&) const = default;
 };
 
+/// What a statement whose `queryid` is a label says: too long for a label of its own.
+struct StatementText {
+  std::string database, queryid, text;
+};
+inline constexpr std::size_t kLongestStatementText = 4'096;  // bytes; the rest is cut
+
 /// What one sampling gave. What is unknown is absent: never zero, never an old value.
 struct Sample {
   std::vector<prometheus::MetricFamily> families;
@@ -51,6 +57,8 @@ struct Sample {
   bool up = true;
   /// Nothing: not known this time, so what was known stands.
   std::optional<Members> members;
+  /// Null: as they were.
+  std::shared_ptr<const std::vector<StatementText>> statement_texts;
 
   /// The sample of a source that was not reached.
   static Sample Down(Error error, std::vector<prometheus::MetricFamily> families = {});

@@ -16,14 +16,6 @@ namespace tierwatch {
 std::span<const MetricInfo> QueriesMetrics();
 CollectorEntry ReadQueries(YamlMap& entry, std::string_view service, CollectorResources& resources);
 
-/// One row: where pg_stat_statements is in the session's database, and its version; NULL where it
-/// is missing. Its columns follow the extension's version, not the server's: an upgraded server
-/// keeps the old extension until somebody updates it.
-std::string StatementsExtensionQuery();
-/// The query that fits that row. Errors: kOther where the extension is missing,
-/// kParse for a version that makes no sense.
-Result<std::string> StatementsQuery(const Rows& extension);
-
 /// What was read; what could not be is absent.
 struct QueriesReading {
   std::optional<Rows> statements, databases, server;

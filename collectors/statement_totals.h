@@ -16,9 +16,10 @@ struct StatementKey {
   auto operator<=>(const StatementKey&) const = default;
 };
 
-/// Calls, seconds, rows, blocks hit, blocks read: in this order everywhere.
-using StatementCost = std::array<double, 5>;
-inline constexpr std::size_t kSeconds = 1;
+/// Calls, seconds, rows, blocks hit, blocks read, bytes of temporary files; and what not every
+/// server measures: seconds of I/O, seconds of planning, bytes of WAL. In this order everywhere.
+using StatementCost = std::array<double, 9>;
+inline constexpr std::size_t kSeconds = 1, kAlwaysMeasured = 6;
 
 /// Keeps the `top` statements that take most time of late (collectors/sticky_top.h; at the first
 /// sampling, all the time that the server knows of), and sums the others.

@@ -180,6 +180,7 @@ bool TargetRunner::Record(const tierwatch::Sample& sample, TimestampMs now, doub
                                      : State::kPartly,
              sample.errors);
   errors_ = sample.errors;
+  if (sample.statement_texts) statement_texts_ = sample.statement_texts;
   const bool hung_up = std::exchange(hung_up_, false);
   if (hung_up)
     quiet_until_ = clock_.Steady() + (before == state_ ? kAfterFalseAlarm : kAfterHangUp);
@@ -237,9 +238,9 @@ void TargetRunner::CountSkipped() {
 TargetStatus TargetRunner::status() const {
   const std::lock_guard lock(mutex_);
   const bool up = state_ == State::kUp || state_ == State::kPartly;
-  return {target_.collector, target_.labels, state_ != State::kNew, up,
-          last_success_,     errors_,        last_sampled_,         last_duration_seconds_,
-          target_.interval,  target_.timeout};
+  return {target_.collector, target_.labels,  state_ != State::kNew, up,
+          last_success_,     errors_,         last_sampled_,         last_duration_seconds_,
+          target_.interval,  target_.timeout, statement_texts_};
 }
 
 BatchPtr SampleSelf(std::span<const std::shared_ptr<const prometheus::Collectable>> registries,

@@ -57,6 +57,7 @@ struct TargetStatus {
   double last_duration_seconds = 0;
   Millis interval{0};
   Millis timeout{0};
+  std::shared_ptr<const std::vector<StatementText>> statement_texts;  // null: none
 };
 
 /// The metrics that every target has besides its collector's.
@@ -118,6 +119,7 @@ class TargetRunner {
   TimestampMs last_sampled_ = 0;
   double last_duration_seconds_ = 0;
   std::vector<Error> errors_;
+  std::shared_ptr<const std::vector<StatementText>> statement_texts_;
   std::array<double, 9> errors_by_reason_{};  // indexed by Reason
   double skipped_ = 0;
   double hang_ups_ = 0;

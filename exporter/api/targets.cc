@@ -163,6 +163,30 @@ Result<Answer> AnswerTargetMetadata(const Targets& targets, const ServerRequest&
   return answer;
 }
 
+Result<Answer> AnswerStatements(const Targets& targets, const ServerRequest& request) {
+  const auto wanted = [&request](const char* name, const std::string& value) {
+    const std::string parameter = request.Parameter(name).value_or("");
+    return parameter.empty() || parameter == value;
+  };
+  Answer answer;
+  answer.data.BeginArray();
+  for (const TargetStatus& target : targets) {
+    if (!target.statement_texts) continue;
+    for (const StatementText& statement : *target.statement_texts) {
+      if (!wanted("database", statement.database) || !wanted("queryid", statement.queryid)) {
+        continue;
+      }
+      answer.data.BeginObject().Key("target").LabelSet(target.labels);
+      answer.data.Key("database").String(statement.database);
+      answer.data.Key("queryid").String(statement.queryid);
+      answer.data.Key("text").String(statement.text).EndObject();
+    }
+    if (answer.data.size() > kLongestAnswer) return TooLong();
+  }
+  answer.data.EndArray();
+  return answer;
+}
+
 }  // namespace
 
 std::vector<Endpoint> TargetEndpoints(std::function<Targets()> targets) {
@@ -172,6 +196,8 @@ std::vector<Endpoint> TargetEndpoints(std::function<Targets()> targets) {
       OnGet("metadata", [targets](const auto& r) { return AnswerMetadata(targets(), r); }),
       OnGet("targets/metadata",
             [targets](const auto& r) { return AnswerTargetMetadata(Sorted(targets()), r); }),
+      OnGet("statements",
+            [targets](const auto& r) { return AnswerStatements(Sorted(targets()), r); }),
   };
 }
 

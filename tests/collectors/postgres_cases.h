@@ -13,6 +13,7 @@
 #include "collectors/postgres_source.h"
 #include "collectors/queries.h"
 #include "collectors/replicas.h"
+#include "collectors/statement_rows.h"
 
 namespace tierwatch {
 
@@ -187,8 +188,8 @@ inline Sample QueriesCase(const CaseFiles& files) {
         totals);
     const auto extension = RowsIfThere(files, step + "/extension.rows");
     if (!extension) continue;
-    if (const auto query = StatementsQuery(*extension); !query.ok()) {
-      sample.errors.push_back(query.error());
+    if (const auto read = ReadStatementsExtension(*extension); !read.ok()) {
+      sample.errors.push_back(read.error());
     }
   }
   return sample;

@@ -12,7 +12,7 @@ using Statements = std::map<StatementKey, StatementCost>;
 
 // A statement that has run for `seconds` in as many calls.
 Statements::value_type Ran(const std::string& queryid, double seconds) {
-  return {{"orgs", queryid}, {seconds, seconds, 0, 0, 0}};
+  return {{"orgs", queryid}, {seconds, seconds}};
 }
 
 std::string Names(const StatementTotals& totals) {

@@ -127,6 +127,68 @@ TEST_F(QueriesLive, TheRestIsOneAndGrowsByWhatItDid) {
   EXPECT_GE(others(), last);
 }
 
+// What a version of the extension doesn't measure is absent.
+TEST_F(QueriesLive, TellsWhatAStatementCostsBesidesTime) {
+  CreateExtension();
+  postgres_->Sql("SELECT pg_stat_statements_reset()");
+  postgres_->Sql(
+      "SET work_mem = '64kB'; SELECT count(*) FROM (SELECT generate_series(1, 100000) AS n "
+      "ORDER BY n DESC OFFSET 1) sorted");
+  postgres_->Sql("CREATE TABLE IF NOT EXISTS written (n int); INSERT INTO written VALUES (1)");
+  const std::string sort = postgres_->Sql(
+      "SELECT queryid FROM pg_stat_statements WHERE query LIKE '%sorted%' AND temp_blks_written > "
+      "0");
+  const std::string written = postgres_->Sql(
+      "SELECT queryid FROM pg_stat_statements WHERE query LIKE 'INSERT INTO written%'");
+  const std::string version = postgres_->Sql(
+      "SELECT split_part(extversion, '.', 2) FROM pg_extension WHERE extname = "
+      "'pg_stat_statements'");
+  Sample sample = CollectOnce(Make("watcher"), clock_);
+  EXPECT_EQ(ErrorsOf(sample), "");
+  // 100,000 numbers don't fit into 64 KiB.
+  EXPECT_GT(Total(sample, "query_temp_bytes", sort), 100'000 * 4);
+  EXPECT_EQ(Total(sample, "query_temp_bytes", written), 0);
+  EXPECT_EQ(Total(sample, "query_io_duration_seconds", written), -1);  // track_io_timing is off
+  EXPECT_EQ(Total(sample, "query_plan_duration_seconds", written), -1);
+  if (std::stoi(version) >= 8) {
+    EXPECT_GT(Total(sample, "query_wal_bytes", written), 32);
+    EXPECT_EQ(Total(sample, "query_wal_bytes", sort), 0);
+  } else {
+    EXPECT_EQ(Total(sample, "query_wal_bytes", written), -1);
+  }
+  const auto reset = ValueOf(sample, "tierwatch_statements_reset_timestamp_seconds", {});
+  if (std::stoi(version) >= 9) {
+    EXPECT_EQ(ValueOf(sample, "tierwatch_statements_evictions_total", {}), 0);
+    EXPECT_NEAR(reset.value_or(0), static_cast<double>(clock_.Now()) / 1000, 600);
+  } else {
+    EXPECT_EQ(reset, std::nullopt);
+  }
+}
+
+TEST_F(QueriesLive, TextsAreToldOutsideOfTheSampleAndWithoutConstants) {
+  CreateExtension();
+  postgres_->Sql("SELECT pg_stat_statements_reset()");
+  postgres_->Sql("SELECT count(*) FROM orgs WHERE n = 4711");
+  postgres_->Sql("ALTER ROLE watcher PASSWORD 'secret'");
+  const auto texts = [this](const Target& target) {
+    CollectOnce(target, clock_);
+    AfterSample(target, clock_);
+    std::string all;
+    const Sample sample = CollectOnce(target, clock_);
+    EXPECT_EQ(ErrorsOf(sample), "");
+    if (!sample.statement_texts) return std::string("none");
+    for (const StatementText& each : *sample.statement_texts) {
+      all += each.database + ": " + each.text + "\n";
+    }
+    return all;
+  };
+  const std::string told = texts(Make("watcher", "texts: true"));
+  EXPECT_NE(told.find("postgres: SELECT count(*) FROM orgs WHERE n = $1\n"), std::string::npos)
+      << told;
+  EXPECT_EQ(told.find("secret"), std::string::npos) << told;
+  EXPECT_EQ(texts(Make("watcher")), "none");
+}
+
 TEST_F(QueriesLive, DatabasesCountWithoutTheExtension) {
   const double commits = std::stod(
       postgres_->Sql("SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'"));

@@ -159,5 +159,17 @@ TEST_F(TargetsApi, RefusesWhatItCannotRead) {
   }
 }
 
+TEST_F(TargetsApi, TellsWhatStatementsSay) {
+  EXPECT_EQ(Data("statements", ""), json::array());
+  targets_[2].statement_texts = std::make_shared<std::vector<StatementText>>(
+      std::vector<StatementText>{{"orgs", "-7", "SELECT $1"}, {"crm", "8", "SELECT \"x\""}});
+  const json crm = json::parse(R"({"target": {"service": "cache", "target": "a:6379"},
+                                   "database": "crm", "queryid": "8", "text": "SELECT \"x\""})");
+  EXPECT_EQ(Data("statements", "").size(), 2u);
+  EXPECT_EQ(Data("statements", "queryid=8"), json::array({crm}));
+  EXPECT_EQ(Data("statements", "database=crm"), json::array({crm}));
+  EXPECT_EQ(Data("statements", "database=orgs&queryid=8"), json::array());
+}
+
 }  // namespace
 }  // namespace tierwatch

@@ -6,7 +6,6 @@
 #include <set>
 #include <string_view>
 
-#include "collectors/foreign_text.h"
 #include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
@@ -159,7 +158,7 @@ Result<void> AddDatabases(const Rows& rows, FamilySet& families) {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    const std::string database = LabelText(row.Text("database"));
+    const std::string database = row.Label("database");
     if (database.empty() || !seen.insert(database).second) {
       return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
     }

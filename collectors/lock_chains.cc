@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 #include <map>
@@ -16,6 +17,22 @@
 
 namespace tierwatch {
 namespace {
+
+constexpr MetricInfo Gauge(std::string_view name, std::string_view help) {
+  return {name, prometheus::MetricType::Gauge, help};
+}
+constexpr MetricInfo kLockChainDepth = Gauge(
+    "tierwatch_pool_lock_chain_depth",
+    "Waits one after the other in the longest chain of sessions that wait for locks; 0 where none "
+    "waits. Of the 200 that have waited longest, as the next two.");
+constexpr MetricInfo kRootBlockers =
+    Gauge("tierwatch_pool_root_blockers",
+          "Sessions that others wait for and that wait for nobody: the heads of the chains.");
+constexpr MetricInfo kOldestLockWait = Gauge(
+    "tierwatch_pool_oldest_lock_wait_seconds",
+    "How long the session that waits longest for a lock has waited; before PostgreSQL 14, how "
+    "long its statement has run; 0 where none waits.");
+constexpr std::array kMetrics{kLockChainDepth, kRootBlockers, kOldestLockWait};
 
 using Pid = int;
 using Blockers = std::map<Pid, std::vector<Pid>>;  // of each session that waits
@@ -72,6 +89,8 @@ class Depths {
 
 }  // namespace
 
+std::span<const MetricInfo> LockChainMetrics() { return kMetrics; }
+
 std::string LockChainsQuery(int version) {
   const bool knows_waits = version >= 140000;
   return fmt::format(fmt::runtime(kQuery), knows_waits ? "l.since" : "a.query_start",
@@ -105,6 +124,12 @@ Result<LockChains> ReadLockChains(const Rows& rows) {
   }
   chains.roots = static_cast<double>(roots.size());
   return chains;
+}
+
+void AddLockChains(const LockChains& chains, FamilySet& families) {
+  families.Add(kLockChainDepth, {}, chains.depth);
+  families.Add(kRootBlockers, {}, chains.roots);
+  families.Add(kOldestLockWait, {}, chains.oldest_wait_seconds);
 }
 
 }  // namespace tierwatch

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 
+#include "base/metric.h"
 #include "base/result.h"
 #include "collectors/client/postgres_client.h"
 
 namespace tierwatch {
+
+std::span<const MetricInfo> LockChainMetrics();
 
 /// What pg_blocking_pids() says of at most this many sessions, those that have waited longest: each
 /// call holds up the lock manager for a moment.
@@ -30,5 +34,7 @@ struct LockChains {
 /// Of that query's rows. Sessions that wait for each other (a deadlock that the server has not
 /// found yet) have no root. Errors: kParse.
 Result<LockChains> ReadLockChains(const Rows& rows);
+
+void AddLockChains(const LockChains& chains, FamilySet& families);
 
 }  // namespace tierwatch

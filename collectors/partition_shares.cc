@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "collectors/foreign_text.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -41,8 +40,8 @@ std::vector<LeafShare> NameLeaves(const std::vector<LeafShare>& shares,
   for (const LeafShare& share : shares) {
     std::string partition(kOtherPartitions);
     if (const auto row = rows.find(share.leaf); row != rows.end()) {
-      const bool beside = row->second.Text("schema") == schemas[share.table];
-      partition = LabelText(row->second.Text(beside ? "name" : "qualified"));
+      const bool beside = row->second.Label("schema") == schemas[share.table];
+      partition = row->second.Label(beside ? "name" : "qualified");
     }
     LeafShare& sum = named[{share.table, partition}];
     sum.table = share.table;

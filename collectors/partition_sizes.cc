@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "collectors/foreign_text.h"
 #include "collectors/partition_shares.h"
 #include "collectors/postgres_source.h"
 
@@ -51,8 +50,7 @@ void PartitionSizes::Begin(const Rows& rows, SteadyTime now) {
     const RowReader row(rows, i);
     const auto oid = row.Unsigned("oid"), table = row.Unsigned("table");
     if (!oid || !table) continue;
-    leaves_.push_back(
-        {static_cast<Oid>(*oid), static_cast<Oid>(*table), LabelText(row.Text("partition"))});
+    leaves_.push_back({static_cast<Oid>(*oid), static_cast<Oid>(*table), row.Label("partition")});
   }
 }
 

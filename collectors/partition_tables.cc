@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "collectors/postgres_source.h"
 
@@ -69,11 +71,11 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
   PartitionedTable table;
   table.oid = static_cast<Oid>(*oid);
   table.parent = static_cast<Oid>(row.Unsigned("parent").value_or(0));
-  table.schema = row.Text("schema");
-  table.name = row.Text("table");
+  table.schema = row.Label("schema");
+  table.name = row.Label("table");
   table.qualified_name = row.Text("qualified_name");
   table.key_column = row.Text("key_column");
-  table.strategy = row.Text("strategy");
+  table.strategy = row.Label("strategy");
   table.axis = table.strategy == "range" ? AxisOfType(row.Text("key_type")) : KeyAxis::kUnknown;
   table.partitions = row.Number("partitions").value_or(0);
   table.detach_pending = row.Number("detach_pending");
@@ -116,16 +118,17 @@ std::string PartitionOverviewQuery(int version) {
 
 Result<PartitionOverview> ReadPartitionOverview(const Rows& rows) {
   PartitionOverview overview;
+  std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
     auto table = ReadTable(row);
     const auto now = row.Number("now");
-    if (!table || !now) {
+    if (!table || !now || !seen.emplace(table->schema, table->name).second) {
       return Error{fmt::format("row {} of the partitioned tables makes no sense", i + 1),
                    Reason::kParse};
     }
     overview.now = *now;
-    overview.database = row.Text("database");
+    overview.database = row.Label("database");
     overview.partman_schema = row.Text("partman_schema");
     overview.tables.push_back(*std::move(table));
   }

@@ -20,7 +20,7 @@ std::map<std::string, PartmanTable> ReadPartman(const Rows& rows) {
   std::map<std::string, PartmanTable> tables;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    tables[row.Text("parent_table")] = {row.Number("premake"), row.Number("last_run")};
+    tables[row.Label("parent_table")] = {row.Number("premake"), row.Number("last_run")};
   }
   return tables;
 }

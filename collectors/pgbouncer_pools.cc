@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "collectors/client/pgbouncer_console.h"
-#include "collectors/foreign_text.h"
 #include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
@@ -140,8 +139,8 @@ Result<void> ForEachRow(const Rows& rows, const RowKey& key, Add add) {
   std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    const std::string database = LabelText(row.Text(key.database));
-    const std::string user = key.has_user ? LabelText(row.Text("user")) : "";
+    const std::string database = row.Label(key.database);
+    const std::string user = key.has_user ? row.Label("user") : "";
     if (database == kConsole) continue;
     if (database.empty() || !seen.emplace(database, user).second) {
       return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};

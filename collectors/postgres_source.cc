@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/http_client.h"
+#include "collectors/foreign_text.h"
 
 namespace tierwatch {
 namespace {
@@ -78,6 +79,8 @@ const std::optional<std::string>& RowReader::Raw(std::string_view column) const 
   const auto index = static_cast<std::size_t>(at - rows_.columns.begin());
   return index < row_.size() ? row_[index] : kNull;
 }
+
+std::string RowReader::Label(std::string_view column) const { return LabelText(Text(column)); }
 
 std::optional<double> RowReader::Number(std::string_view column) const {
   const auto value = Parse<double>(Raw(column));

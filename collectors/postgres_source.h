@@ -45,6 +45,8 @@ class RowReader {
   const std::optional<std::string>& Raw(std::string_view column) const;
   /// "" for NULL.
   std::string Text(std::string_view column) const { return Raw(column).value_or(""); }
+  /// Text as the value of a label: a database without an encoding (SQL_ASCII) has any bytes.
+  std::string Label(std::string_view column) const;
   /// Finite numbers only.
   std::optional<double> Number(std::string_view column) const;
   std::optional<std::uint64_t> Unsigned(std::string_view column) const;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
+#include "collectors/foreign_text.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -87,7 +90,7 @@ Result<ServerStatus> ReadServerStatus(const Rows& rows, SteadyTime at) {
   if (!recovery || !now || !start_time) return nonsense;
   ServerStatus status;
   status.at = at;
-  status.version = row.Text("version");
+  status.version = row.Label("version");
   status.now = *now;
   status.start_time = *start_time;
   status.in_recovery = *recovery;
@@ -109,8 +112,8 @@ Result<ServerStatus> ReadServerStatus(const Rows& rows, SteadyTime at) {
   }
   if (status.receiver_status) {
     // A receiver without a name of its own goes by cluster_name, else by this word.
-    status.application_name = ApplicationNameOf(row.Text("receiver_conninfo"));
-    if (status.application_name.empty()) status.application_name = row.Text("cluster_name");
+    status.application_name = LabelText(ApplicationNameOf(row.Text("receiver_conninfo")));
+    if (status.application_name.empty()) status.application_name = row.Label("cluster_name");
     if (status.application_name.empty()) status.application_name = "walreceiver";
   }
   return status;
@@ -120,7 +123,7 @@ std::vector<Sender> ReadSenders(const Rows& rows) {
   std::vector<Sender> senders;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    senders.push_back({row.Text("application_name"), row.Text("client_address"), row.Text("slot"),
+    senders.push_back({row.Label("application_name"), row.Text("client_address"), row.Text("slot"),
                        row.Text("slot_type"), row.Raw("state"), ReadLsn(row, "sent"),
                        ReadLsn(row, "written"), ReadLsn(row, "flushed"), ReadLsn(row, "replayed"),
                        row.Number("write_lag"), row.Number("flush_lag"), row.Number("replay_lag")});
@@ -130,9 +133,11 @@ std::vector<Sender> ReadSenders(const Rows& rows) {
 
 std::vector<ReplicationSlot> ReadSlots(const Rows& rows) {
   std::vector<ReplicationSlot> slots;
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    slots.push_back({row.Text("slot"), row.Text("type"), row.Text("plugin"), row.Flag("active"),
+    if (!seen.insert(row.Label("slot")).second) continue;
+    slots.push_back({row.Label("slot"), row.Label("type"), row.Label("plugin"), row.Flag("active"),
                      ReadLsn(row, "restart"), ReadLsn(row, "confirmed"), row.Raw("wal_status"),
                      row.Number("safe_bytes"), row.Number("inactive_since")});
   }

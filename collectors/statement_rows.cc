@@ -135,7 +135,7 @@ Result<StatementsExtension> ReadStatementsExtension(const Rows& rows) {
     return Error{
         fmt::format("pg_stat_statements is not in the database \"{}\": CREATE EXTENSION "
                     "pg_stat_statements",
-                    LabelText(row.Text("database")))};
+                    row.Label("database"))};
   }
   const auto version = ParseVersion(*text);
   if (!version)
@@ -178,7 +178,7 @@ Result<StatementsReading> ReadStatements(const Rows& rows) {
       return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
     }
     // The statements of databases that were dropped have no name for it: they are one.
-    StatementCost& cost = reading.costs[{LabelText(row.Text("database")), *queryid}];
+    StatementCost& cost = reading.costs[{row.Label("database"), *queryid}];
     Result<void> added = AddCosts(row, reading, cost);
     if (!added.ok()) return std::move(added).error().In(fmt::format("row {}", i + 1));
   }

@@ -67,7 +67,7 @@ void StatementTexts::Learn(const Rows& rows) {
   missing_.clear();
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    const auto known = texts_.find({LabelText(row.Text("database")), row.Text("queryid")});
+    const auto known = texts_.find({row.Label("database"), row.Text("queryid")});
     if (known != texts_.end() && row.Raw("text")) known->second = ShownText(row.Text("text"));
   }
   Publish();

@@ -9,7 +9,7 @@
 #include "collectors/partition_families.h"
 #include "collectors/partition_leaves.h"
 #include "collectors/pgbouncer_pools.h"
-#include "collectors/pool.h"
+#include "collectors/postgres_connections.h"
 #include "collectors/postgres_source.h"
 #include "collectors/queries.h"
 #include "collectors/replicas.h"
@@ -168,11 +168,11 @@ inline Sample PoolCase(const CaseFiles& files) {
                             RowsIfThere(files, "config.rows")});
   }
   StickyTop<PoolClient> clients(2);
-  PoolReading reading{RowsOf(files, "connections.rows"), std::nullopt};
+  ConnectionsReading reading{RowsOf(files, "connections.rows"), std::nullopt};
   if (const auto chains = RowsIfThere(files, "lock_chains.rows")) {
     reading.lock_chains = ReadLockChains(*chains);
   }
-  return PoolSample(reading, clients);
+  return ConnectionsSample(reading, clients);
 }
 
 /// 1/, 2/, …: samplings of a collector with `top: 2`, each with extension.rows, statements.rows,

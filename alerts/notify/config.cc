@@ -52,12 +52,23 @@ void ReadRateLimit(const YamlNode& node, Receiver& receiver, Diagnostics& diagno
   if (interval && interval->count() > 0) receiver.rate_interval = *interval;
 }
 
+// tierwatch's own. Beyond the most, connections would not be kept.
+void ReadConcurrency(YamlMap& map, Receiver& receiver) {
+  constexpr std::int64_t kMost = 16;
+  const std::int64_t count = map.Int("concurrency").value_or(receiver.concurrency);
+  if (count < 1 || count > kMost)
+    map.diagnostics().Add(map.Where("concurrency"),
+                          fmt::format("concurrency: expected 1 to {}", kMost));
+  receiver.concurrency = static_cast<int>(std::clamp<std::int64_t>(count, 1, kMost));
+}
+
 Receiver ReadReceiver(const YamlNode& node, const GlobalConfig& global, Diagnostics& diagnostics) {
   YamlMap map(node, "receiver", diagnostics);
   Receiver receiver;
   map.Require("name");
   receiver.name = map.String("name").value_or("");
   if (const YamlNode* limit = map.Get("rate_limit")) ReadRateLimit(*limit, receiver, diagnostics);
+  ReadConcurrency(map, receiver);
   for (const IntegrationKind& kind : kIntegrations) {
     std::size_t index = 0;
     for (const YamlNode& item : ReadList(map, kind.key)) {

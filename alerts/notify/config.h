@@ -22,6 +22,7 @@ struct Receiver {
   std::string name;
   std::size_t rate_limit = 0;  // requests of an integration in `rate_interval`; 0 = no limit
   Millis rate_interval{60'000};
+  int concurrency = 8;  // requests of an integration under way at once; one that hangs costs 1/8
   std::vector<std::shared_ptr<Integration>> integrations;
   std::vector<std::shared_ptr<Integration>> alertmanagers;  // each told of every alert as it comes
 };

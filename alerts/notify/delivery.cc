@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "base/instruments.h"
@@ -46,6 +47,11 @@ const prometheus::Histogram::BucketBoundaries kBuckets{0.005, 0.01, 0.025, 0.05,
 
 constexpr Millis kLongestWait{3'600'000};
 
+// Until when an entry waits for its own receiver alone.
+std::pair<TimestampMs, std::uint64_t> Patience(const OutboxEntry& entry) {
+  return {entry.owed_since + entry.notification->fallback_after.count(), entry.id};
+}
+
 }  // namespace
 
 struct Delivery::Instruments {
@@ -82,6 +88,7 @@ struct Delivery::Queue {
     integration = std::move(target);
     limit = config.rate_limit;
     limit_interval = config.rate_interval;
+    concurrency = config.concurrency;
     paused_until = SteadyTime::min();
     failing_since.reset();
   }
@@ -91,6 +98,7 @@ struct Delivery::Queue {
   const std::string name;
   std::size_t limit = 0;  // 0 = none
   Millis limit_interval{0};
+  int concurrency = 1;
   std::deque<SteadyTime> sent;  // the last `limit` requests
   std::array<prometheus::Counter*, 5> outcomes{};
   prometheus::Counter& retries;
@@ -101,7 +109,7 @@ struct Delivery::Queue {
   std::optional<DeliveryResult> last;
   bool leaving = false;
   int requests = 0;                   // under way
-  std::vector<std::jthread> threads;  // last: they end first
+  std::vector<std::jthread> threads;  // at least `concurrency`; last: they end first
 };
 
 std::span<const MetricInfo> NotifyMetrics() { return kMetrics; }
@@ -133,6 +141,7 @@ std::vector<OutboxEntry> Delivery::Adopt(const NotifyConfig& config,
         Start(*queues_.emplace_back(std::make_unique<Queue>(integration, receiver, *instruments_)));
       } else {
         queues_.emplace_back(std::move(*at))->Configure(integration, receiver);
+        Start(*queues_.back());
         std::ranges::move(
             Withdrawn(integration->name(), outbox_.WithdrawIf(integration->name(), withdrawn)),
             std::back_inserter(entries));
@@ -154,7 +163,7 @@ std::vector<OutboxEntry> Delivery::Adopt(const NotifyConfig& config,
 }
 
 void Delivery::Start(Queue& queue) {
-  for (int i = 0; i < options_.threads_per_queue; ++i)
+  while (queue.threads.size() < static_cast<std::size_t>(queue.concurrency))
     queue.threads.emplace_back([this, &queue](const std::stop_token& stop) { Run(queue, stop); });
 }
 
@@ -206,6 +215,8 @@ void Delivery::Add(std::vector<OutboxEntry> entries) {
   const std::lock_guard lock(mutex_);
   for (OutboxEntry& entry : entries) {
     Find(entry.queue)->pending.Increment();
+    if (entry.notification->fallback_after.count() > 0)
+      patience_[Patience(entry)] = {entry.queue, entry.group_key};
     outbox_.Add(std::move(entry));
   }
   Changed();
@@ -227,7 +238,7 @@ std::vector<OutboxEntry> Delivery::Withdrawn(std::string_view name,
                                              std::vector<OutboxEntry> entries) {
   if (entries.empty()) return entries;
   Find(name)->pending.Decrement(static_cast<double>(entries.size()));
-  for (const OutboxEntry& entry : entries) fell_back_.erase(entry.id);
+  for (const OutboxEntry& entry : entries) EndPatience(entry);
   return entries;
 }
 
@@ -271,13 +282,14 @@ DeliveryNews Delivery::TakeNews() {
 
 // Also what was never tried is overdue: it may stand behind requests that hang.
 void Delivery::FindOverdue() {
-  const TimestampMs now = clock_.Now();
-  outbox_.ForEach([&](const OutboxEntry& entry) {
-    const Millis patience = entry.notification->fallback_after;
-    if (patience.count() == 0 || now - entry.owed_since < patience.count()) return;
-    if (fell_back_.insert(entry.id).second)
-      news_.overdue.emplace_back(entry.queue, entry.group_key);
-  });
+  const auto end = patience_.upper_bound({clock_.Now(), std::numeric_limits<std::uint64_t>::max()});
+  for (auto at = patience_.begin(); at != end; at = patience_.erase(at))
+    news_.overdue.push_back(std::move(at->second));
+}
+
+// False where its fallback was asked for, or it has none.
+bool Delivery::EndPatience(const OutboxEntry& entry) {
+  return patience_.erase(Patience(entry)) > 0;
 }
 
 bool Delivery::Pending() const {
@@ -354,6 +366,7 @@ void Delivery::Run(Queue& queue, const std::stop_token& stop) {
 // When the next request may be made. The last one that a limit allows speaks for all that wait: it
 // is left until they are made into a digest.
 SteadyTime Delivery::Allowed(Queue& queue, SteadyTime now) {
+  if (queue.requests >= queue.concurrency) return SteadyTime::max();
   if (queue.limit == 0) return now;
   while (!queue.sent.empty() && queue.sent.front() + queue.limit_interval <= now)
     queue.sent.pop_front();
@@ -423,8 +436,7 @@ void Delivery::Settle(Queue& queue, const OutboxEntry& entry, DeliveryResult res
 
 // It is out of the outbox.
 void Delivery::End(Queue& queue, const OutboxEntry& entry, DeliveryResult result) {
-  const bool refused = result.outcome != Outcome::kDelivered;
-  if (fell_back_.erase(entry.id) == 0 && refused && entry.notification->fallback_after.count() > 0)
+  if (EndPatience(entry) && result.outcome != Outcome::kDelivered)
     news_.refused.emplace_back(entry.queue, entry.group_key);
   news_.ended.emplace_back(entry.id, result);
   tell_news_();

@@ -36,9 +36,8 @@ struct DeliveryOptions {
   Millis first_backoff{500};  // doubles with every attempt, half of it random
   Millis longest_backoff{60'000};
   Millis longest_retry_after{3'600'000};
-  Millis absence{5'000};      // without a success; at the next one all that waits is tried at once
-  int threads_per_queue = 2;  // requests to one integration at a time
-  std::size_t recent = 200;   // results that are kept to be shown
+  Millis absence{5'000};     // without a success; at the next one all that waits is tried at once
+  std::size_t recent = 200;  // results that are kept to be shown
 };
 
 /// The wait after the failure that `attempts` failures came before.
@@ -122,6 +121,7 @@ class Delivery {
   std::string StateOf(const OutboxEntry& entry) const;
   void KeepState(const OutboxEntry& entry, const SendResult& sent);
   void FindOverdue();
+  bool EndPatience(const OutboxEntry& entry);
   bool AllSettled() const;
   Queue* Find(std::string_view name) const;
   std::vector<OutboxEntry> Withdrawn(std::string_view queue, std::vector<OutboxEntry> entries);
@@ -140,7 +140,8 @@ class Delivery {
   Outbox outbox_;
   DeliveryNews news_;
   std::map<std::pair<std::string, std::string>, std::string> states_;  // of integrations, by group
-  std::set<std::uint64_t> fell_back_;  // entries whose fallback was asked for
+  // What is owed and has a fallback that was not asked for yet: by when it will be, and id.
+  std::map<std::pair<TimestampMs, std::uint64_t>, std::pair<std::string, std::string>> patience_;
   std::deque<DeliveryResult> recent_;
   std::vector<std::unique_ptr<Queue>> queues_;   // in the configuration's order
   std::vector<std::unique_ptr<Queue>> leaving_;  // configured no more; they end their requests

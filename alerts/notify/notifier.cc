@@ -172,7 +172,6 @@ void Notifier::Run(const std::stop_token& stop) {
     const std::lock_guard lock(mutex_);
     if (next) config_ = std::exchange(next_config_, nullptr);
     committed_ = last;
-    held_ = dispatcher_->alert_count();
     arrived_.notify_all();
   } while (!stop.stop_requested());
 }
@@ -189,8 +188,12 @@ void Notifier::Turn(const std::vector<Alert>& alerts, std::vector<OutboxEntry> o
   }
   forwarder_.Put(alerts);
   dispatcher_->Put(alerts);
-  if (!alerts.empty() || !news.overdue.empty() || !news.refused.empty() || due_ <= clock_.Steady())
+  if (!alerts.empty() || !news.overdue.empty() || !news.refused.empty() ||
+      due_ <= clock_.Steady()) {
     due_ = dispatcher_->RunDue();
+    const std::lock_guard lock(mutex_);
+    held_ = dispatcher_->alert_count();
+  }
   std::set<std::string> stale;
   for (Notification& notification : std::exchange(decided_, {}))
     owed.push_back(Owe(std::move(notification), stale));

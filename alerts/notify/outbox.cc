@@ -156,8 +156,4 @@ std::vector<OutboxEntry> Outbox::Clear(std::string_view queue) {
   });
 }
 
-void Outbox::ForEach(const std::function<void(const OutboxEntry&)>& look) const {
-  for (const auto& [id, entry] : entries_) look(entry);
-}
-
 }  // namespace tierwatch

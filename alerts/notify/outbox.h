@@ -70,7 +70,6 @@ class Outbox {
                                       const std::function<bool(const OutboxEntry&)>& wanted);
   /// Takes out everything that is not being sent.
   std::vector<OutboxEntry> Clear(std::string_view queue);
-  void ForEach(const std::function<void(const OutboxEntry&)>& look) const;
 
  private:
   struct Queue {

@@ -1,9 +1,10 @@
 """A storm: many alerts in one evaluation, to a receiver that takes its time for each request.
 
-usage: ./dev bench storm [--alerts 10000] [--delay 0.05] [--seconds 300]
+usage: ./dev bench storm [--alerts 10000] [--delay 0.05] [--seconds 900] [--concurrency 1,2,4,8,16]
 
-Told twice, to a tierwatch of its own each time: in groups of a hundred (group_by: [service]), and each by itself
-(group_by: ['...']). Printed: how many alerts had been delivered by when, how many requests that took, what tierwatch used.
+Told by a tierwatch of its own each time: in groups of a hundred (group_by: [service]) as the default is, and each by itself
+(group_by: ['...']) with as many requests at once as a receiver's `concurrency` lets it make. Printed: how soon the alerts were
+delivered and what tierwatch used from when they fired until then, the evaluation of their rules each 10 s included.
 """
 import argparse
 import http.server
@@ -51,29 +52,28 @@ class SlowReceiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-def storm(options, group_by):
+def storm(options, group_by, concurrency):
     folder, receiver, port = Folder(), SlowReceiver(options.delay), free_port()
     begin = time.time() + 8
     rules = "".join(f"  - {{alert: Storm, labels: {{n: n{i}, service: s{i // 100}}}, expr: 'vector(time() >= bool {begin:.0f}) == 1'}}\n"
                     for i in range(options.alerts))
-    folder.file("rules.yml", "groups:\n- name: storm\n  interval: 1s\n  rules:\n" + rules)
+    folder.file("rules.yml", "groups:\n- name: storm\n  interval: 10s\n  rules:\n" + rules)
+    at_once = f"concurrency: {concurrency}, " if concurrency else ""
     config = folder.file("tierwatch.yml", f"""
 rule_files: [rules.yml]
 storage: {{path: "{folder.path}/state"}}
 web: {{listen_address: "127.0.0.1:{port}"}}
 alerting:
   route: {{receiver: r, group_by: {group_by}, group_wait: 0s, group_interval: 1m, repeat_interval: 4h}}
-  receivers: [{{name: r, webhook_configs: [{{url: "{receiver.url}"}}]}}]
+  receivers: [{{name: r, {at_once}webhook_configs: [{{url: "{receiver.url}"}}]}}]
 """)
     program = os.path.join(folder.path, "tierwatch")
     run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
     process = Process("tierwatch", [program, "run", "--config", config], folder)
     wait_for(f"http://127.0.0.1:{port}/-/ready", process)
-    before, most = process.rss_mib(), 0.0
+    time.sleep(max(0, begin - time.time()))
+    before, most, cpu = process.rss_mib(), 0.0, process.cpu()
     end = begin + options.seconds
-    while not receiver.taken and time.time() < end:
-        time.sleep(0.02)
-    cpu = process.cpu()
     while len(receiver.taken) < options.alerts and time.time() < end:
         most = max(most, process.rss_mib())
         time.sleep(0.1)
@@ -81,22 +81,22 @@ alerting:
     taken = sorted(receiver.taken.values())
     process.stop()
     start = taken[0] - options.delay
-    print(f"\ngroup_by {group_by}: {len(taken):,} of {options.alerts:,} alerts in {receiver.requests:,} requests, at most "
-          f"{receiver.most} at once; CPU {cpu:.1f} s; RSS {before:.0f} MiB before, {most:.0f} MiB at most; state.db "
-          f"{os.path.getsize(os.path.join(folder.path, 'state', 'state.db')) / 2**20:.1f} MiB\n")
-    print("| seconds | delivered |\n|---|---|")
-    mark = 0.25
-    while mark / 2 < taken[-1] - start:
-        print(f"| {mark:g} | {sum(1 for at in taken if at - start <= mark):,} |")
-        mark *= 2
+    half, last = (taken[i] - start for i in ((len(taken) - 1) // 2, -1))
+    state = os.path.getsize(os.path.join(folder.path, "state", "state.db")) / 2**20
+    print(f"| {group_by} | {receiver.most} | {receiver.requests:,} | {len(taken):,} | {half:.1f} | {last:.1f} | "
+          f"{receiver.requests / last:,.0f} | {cpu:.1f} | {before:.0f}; {most:.0f} | {state:.1f} |", flush=True)
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench storm")
     parser.add_argument("--alerts", type=int, default=10_000)
     parser.add_argument("--delay", type=float, default=0.05)
-    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seconds", type=float, default=900)
+    parser.add_argument("--concurrency", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2, 4, 8, 16])
     options = parser.parse_args(arguments)
-    print(f"{options.alerts:,} alerts in one evaluation, a receiver that takes {options.delay * 1e3:g} ms")
-    for group_by in ("[service]", "['...']"):
-        storm(options, group_by)
+    print(f"{options.alerts:,} alerts in one evaluation, a receiver that takes {options.delay * 1e3:g} ms\n\n"
+          "| group_by | at once | requests | alerts told | s until half | s until all | requests per s | CPU s | "
+          "RSS MiB before; at most | state.db MiB |\n|---|---|---|---|---|---|---|---|---|---|")
+    storm(options, "[service]", None)
+    for concurrency in options.concurrency:
+        storm(options, "['...']", concurrency)

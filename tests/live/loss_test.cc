@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "alerts/notify/delivery.h"
+#include "alerts/notify/config.h"
 #include "base/http_client.h"
 #include "tests/live/program.h"
 #include "tests/support/http_sink.h"
@@ -87,7 +87,7 @@ TEST(LossLiveTest, KillsAtAnyMomentLoseAndDoubleNothing) {
   std::vector<SinkReply> replies(150, SinkReply{.status = 503});
   // Slow enough that there is something left to tell at the last kill.
   replies.insert(replies.end(), 10 * kAlerts,
-                 {.delay = Millis{25 + kills} * DeliveryOptions().threads_per_queue});
+                 {.delay = Millis{25 + kills} * Receiver().concurrency});
   sink.Script(std::move(replies));
   const std::int64_t end = SystemClock().Now() / 1000 + 40 + kills;
   Program program(

@@ -165,6 +165,7 @@ allowed_networks: [10.0.0.0/8, 10.0.0.0/33]
 route: {receiver: r}
 receivers:
   - name: r
+    concurrency: 17
     webhook_configs:
       - url: "http://h/{{ .Nosuch"
         hmac_header: "a b"
@@ -177,14 +178,15 @@ receivers:
                                    .findings;
   for (const char* want : {
            R"(am.yml:2:1: "10.0.0.0/33": expected a network such as 10.0.0.0/8)",
-           "am.yml:7:9: url: template: at byte 9: ",
-           "am.yml:8:9: hmac_header: expected the name of a header",
-           R"(am.yml:9:23: payload: template: at byte 3: function "nosuch" not defined)",
-           R"(am.yml:11:26: http_headers: "authorization" can't be set here)",
+           "am.yml:6:5: concurrency: expected 1 to 16",
+           "am.yml:8:9: url: template: at byte 9: ",
+           "am.yml:9:9: hmac_header: expected the name of a header",
+           R"(am.yml:10:23: payload: template: at byte 3: function "nosuch" not defined)",
+           R"(am.yml:12:26: http_headers: "authorization" can't be set here)",
            "http_headers: X-A has a line end",
            R"(unknown key "other" in http_headers)",
            "token_url: expected http://host/path or https://",
-           "am.yml:12:56: no_proxy needs proxy_url",
+           "am.yml:13:56: no_proxy needs proxy_url",
            "urls: expected http://host[:port][/path] or https://",
            "urls: r/alertmanager[0]/h:80 is given twice",
            R"(unknown key "send_resolved" in alertmanager)",
@@ -192,7 +194,7 @@ receivers:
        }) {
     EXPECT_NE(findings.find(want), std::string::npos) << want << " is missing in:\n" << findings;
   }
-  EXPECT_EQ(std::count(findings.begin(), findings.end(), '\n'), 13) << findings;
+  EXPECT_EQ(std::count(findings.begin(), findings.end(), '\n'), 14) << findings;
 }
 
 TEST(NotifyConfigTest, MailThatCouldNotBeSent) {

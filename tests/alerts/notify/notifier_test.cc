@@ -66,10 +66,12 @@ class Pager {
   std::unique_ptr<Notifier> notifier_;
 };
 
-std::string Webhook(const std::string& url) {
-  return "route: {receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 10ms}\n"
-         "receivers: [{name: r, webhook_configs: [{url: \"" +
-         url + "\", timeout: 2s}]}]\n";
+std::string Webhook(const std::string& url, int concurrency = Receiver().concurrency) {
+  return fmt::format(
+      "route: {{receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 10ms}}\n"
+      "receivers: [{{name: r, concurrency: {}, webhook_configs: [{{url: \"{}\", timeout: "
+      "2s}}]}}]\n",
+      concurrency, url);
 }
 
 TEST(NotifierTest, DeliversWhatAlertmanagerWould) {
@@ -270,8 +272,7 @@ TEST(NotifierTest, PagesThatAreOverWhenTheReceiverComesBackMakeOneDigest) {
   sink.Script(std::move(replies));
   NotifierOptions options;
   options.delivery.first_backoff = Millis{4'000};
-  options.delivery.threads_per_queue = 1;
-  Pager pager(Webhook(sink.Url()), options);
+  Pager pager(Webhook(sink.Url(), 1), options);
   for (const char* name : {"A", "B", "C"}) pager.Put(name);
   ASSERT_TRUE(pager.WaitForOutcome(Outcome::kRetry, 3));
   for (const char* name : {"A", "B", "C"}) pager.Put(name, AlertState::kResolved);
@@ -322,14 +323,12 @@ TEST(NotifierTest, AcceptsNoMoreAlertsOfOthersThanThereIsRoomFor) {
 
 TEST(NotifierTest, ALimitMakesADigestOfWhatIsMore) {
   HttpSink sink;
-  NotifierOptions options;
-  options.delivery.threads_per_queue = 1;  // requests come in the order of the queue
-  Pager pager(
+  Pager pager(  // one request at once: they come in the order of the queue
       "route: {receiver: r, group_by: [alertname], group_wait: 100ms}\n"
-      "receivers: [{name: r, rate_limit: {notifications: 2, interval: 1h}, webhook_configs: [{url: "
-      "\"" +
+      "receivers: [{name: r, concurrency: 1, rate_limit: {notifications: 2, interval: 1h}, "
+      "webhook_configs: [{url: \"" +
           sink.Url() + "\"}]}]\n",
-      options);
+      NotifierOptions());
   for (const char* name : {"A", "B", "C", "D"}) pager.Put(name);
   ASSERT_TRUE(pager.WaitForOutcome(Outcome::kDelivered, 2));
   pager.notifier().Stop();
@@ -339,6 +338,30 @@ TEST(NotifierTest, ALimitMakesADigestOfWhatIsMore) {
   EXPECT_THAT(requests[1].body, HasSubstr(R"("groupKey":"digest:{}")"));
   for (const char* name : {"B", "C", "D"})
     EXPECT_THAT(requests[1].body, HasSubstr(fmt::format(R"("alertname":"{}")", name)));
+}
+
+TEST(NotifierTest, AReceiverHasAsManyRequestsAtOnceAsItsConcurrency) {
+  HttpSink slow, quick;
+  slow.Always("/", {.hang = true});
+  const auto config = [&](int concurrency) {
+    return fmt::format(
+        "route: {{group_by: [alertname], group_wait: 0s, receiver: slow, routes: [{{receiver: "
+        "slow, "
+        "continue: true}}, {{receiver: quick}}]}}\n"
+        "receivers: [{{name: slow, concurrency: {}, webhook_configs: [{{url: \"{}\"}}]}},\n"
+        "  {{name: quick, webhook_configs: [{{url: \"{}\"}}]}}]\n",
+        concurrency, slow.Url(), quick.Url());
+  };
+  Pager pager(config(3));
+  for (const char* name : {"A", "B", "C", "D", "E"}) pager.Put(name);
+  ASSERT_TRUE(slow.WaitForRequests(3));
+  ASSERT_TRUE(quick.WaitForRequests(5));
+  EXPECT_EQ(slow.Requests().size(), 3u);
+  ASSERT_TRUE(pager.notifier().Reconfigure(NotifyConfigOf(config(4))));
+  ASSERT_TRUE(slow.WaitForRequests(4));
+  pager.Put("F");
+  ASSERT_TRUE(quick.WaitForRequests(6));
+  EXPECT_EQ(slow.Requests().size(), 4u);
 }
 
 TEST(NotifierTest, TheFallbackIsToldOfWhatItsReceiverRefuses) {

@@ -181,6 +181,53 @@ INSTANTIATE_TEST_SUITE_P(
                     Outage{"Answers503", SinkReply{.status = 503}}),
     [](const auto& one) { return one.param.name; });
 
+std::set<std::string> DigestKeys(const HttpSink& sink) {
+  std::set<std::string> keys;
+  for (const SinkRequest& request : sink.Requests()) {
+    if (request.body.find(R"("groupKey":"digest:{}")") != std::string::npos)
+      keys.insert(request.headers.at("idempotency-key"));
+  }
+  return keys;
+}
+
+// What a limit held back is told by a digest; what came while that was owed waits behind it.
+TEST(LossLiveTest, ADigestThatIsOwedOutlivesKills) {
+  constexpr int kEach = 30;
+  HttpSink sink;
+  sink.Script({{}, {}});
+  sink.Always("/digest", {.status = 503});
+  const std::int64_t later = SystemClock().Now() / 1000 + 8;
+  Program program(fmt::format(R"(
+rule_files: [rules.yml]
+alerting:
+  route: {{receiver: r, group_by: ['...'], group_wait: 1s}}
+  receivers:
+  - name: r
+    rate_limit: {{notifications: 3, interval: 1s}}
+    webhook_configs: [{{url: '{}{{{{ if not .GroupLabels }}}}digest{{{{ end }}}}'}}]
+)",
+                              sink.Url()));
+  program.Write("rules.yml", "groups:\n" + Rules(kEach, "A", "vector(1)") +
+                                 Rules(kEach, "B", fmt::format("vector(time() > {})", later)));
+  program.Start();
+  ASSERT_TRUE(WaitUntil([&] { return !DigestKeys(sink).empty(); }, Millis{30'000}));
+  ASSERT_TRUE(WaitUntil([&] { return Active(program) == 2 * kEach; }, Millis{30'000}));
+  for (int i = 0; i < 3; ++i) {
+    program.Kill();
+    program.Start();
+    const std::size_t before = sink.Requests().size();
+    ASSERT_TRUE(sink.WaitForRequests(before + 1, Millis{30'000}));
+  }
+  EXPECT_EQ(DigestKeys(sink).size(), 1u);
+  sink.Always("/digest", {});
+  const auto told = [&] {
+    const AllHeard heard = Listen(sink);
+    return Count(heard, "A", true) == kEach && Count(heard, "B", true) == kEach;
+  };
+  EXPECT_TRUE(WaitUntil(told, Millis{120'000}));
+  ExpectOrder(Listen(sink));
+}
+
 // As on a full disk: from a moment on no file may grow.
 TEST(LossLiveTest, AFullDiskPagesAndLosesNothing) {
   HttpSink sink, backend;

@@ -31,7 +31,7 @@ web: {{listen_address: "127.0.0.1:{}"}}
 rule_files: [rules.yml]
 alerting:
   route: {{receiver: r, group_by: [alertname, n], group_wait: 0s, group_interval: 1s}}
-  receivers: [{{name: r, webhook_configs: [{{url: "{}", timeout: 2s}}]}}]
+  receivers: [{{name: r, webhook_configs: [{{url: "{}", timeout: 5s}}]}}]
 {})",
                             url, more)) {
     dir_.Write("rules.yml", rules);

@@ -130,28 +130,17 @@ TEST_F(LedgerTest, NumbersGrowFromProcessToProcessEvenWhenTheClockIsSetBack) {
   EXPECT_GT(next.NextId(), entry.id);
 }
 
-// A storm of 20 groups every ten minutes, each told twice, for a week: 40,320 notifications.
-TEST_F(LedgerTest, AWeekOfIncidentsTakesUnderAHundredMebibytes) {
-  ASSERT_TRUE(ledger_.Commit().ok());
-  for (int turn = 0; turn < 7 * 24 * 6; ++turn) {
-    const TimestampMs now = kNow + turn * 10 * kMinute;
-    for (int i = 0; i < 40; ++i) {
-      const OutboxEntry entry =
-          MakeEntry(ledger_, "{}/{severity=\"critical\"}:{n=\"" + std::to_string(i / 2) + "\"}");
-      ledger_.PutOwed(entry);
-      ledger_.Settle(entry.id,
-                     {now, entry.queue, entry.group_key, 1, Outcome::kDelivered, 200, "HTTP 200"});
-    }
-    ASSERT_TRUE(ledger_.Commit().ok());
-    if (turn % 6 == 0) {
-      ASSERT_TRUE(ledger_.Prune(now).ok());
-    }
+TEST_F(LedgerTest, WhatGrowsOldGoesAndItsRoomIsGivenBack) {
+  for (int i = 0; i < 1'000; ++i) {
+    const OutboxEntry entry = MakeEntry(ledger_, "{}:{n=\"" + std::to_string(i) + "\"}");
+    ledger_.PutOwed(entry);
+    ledger_.Settle(entry.id,
+                   {kNow, entry.queue, entry.group_key, 1, Outcome::kDelivered, 200, "HTTP 200"});
   }
-  EXPECT_THAT(*ledger_.History(100'000),
-              SizeIs(testing::AllOf(testing::Ge(20'000), testing::Le(20'280))));
-  EXPECT_LT(std::filesystem::file_size(path_), 20u << 20);
-  // All of it grows old, and its room is given back.
-  ASSERT_TRUE(ledger_.Prune(kNow + 30 * 24 * 60 * kMinute).ok());
+  ASSERT_TRUE(ledger_.Commit().ok());
+  ASSERT_TRUE(ledger_.Prune(kNow + 7 * 24 * 60 * kMinute).ok());
+  EXPECT_THAT(*ledger_.History(10'000), SizeIs(1'000));
+  ASSERT_TRUE(ledger_.Prune(kNow + 7 * 24 * 60 * kMinute + 1).ok());
   EXPECT_THAT(*ledger_.History(10), IsEmpty());
   ASSERT_TRUE(Database::Open(path_)->Execute("PRAGMA wal_checkpoint(TRUNCATE)").ok());
   EXPECT_LT(std::filesystem::file_size(path_), 100u << 10);

@@ -194,7 +194,6 @@ std::set<std::string> DigestKeys(const HttpSink& sink) {
 TEST(LossLiveTest, ADigestThatIsOwedOutlivesKills) {
   constexpr int kEach = 30;
   HttpSink sink;
-  sink.Script({{}, {}});
   sink.Always("/digest", {.status = 503});
   const std::int64_t later = SystemClock().Now() / 1000 + 8;
   Program program(fmt::format(R"(
@@ -207,8 +206,9 @@ alerting:
     webhook_configs: [{{url: '{}{{{{ if not .GroupLabels }}}}digest{{{{ end }}}}'}}]
 )",
                               sink.Url()));
-  program.Write("rules.yml", "groups:\n" + Rules(kEach, "A", "vector(1)") +
-                                 Rules(kEach, "B", fmt::format("vector(time() > {})", later)));
+  program.Write("rules.yml",
+                "groups:\n" + Rules(kEach, "A", "vector(1)") +
+                    Rules(kEach, "B", fmt::format("vector(time() > bool {}) == 1", later)));
   program.Start();
   ASSERT_TRUE(WaitUntil([&] { return !DigestKeys(sink).empty(); }, Millis{30'000}));
   ASSERT_TRUE(WaitUntil([&] { return Active(program) == 2 * kEach; }, Millis{30'000}));

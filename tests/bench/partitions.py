@@ -14,7 +14,7 @@ import statistics
 import time
 
 from scrape import build_table, measure, print_table
-from servers import Folder, Postgres, Process, Scraper, Tierwatch, free_port, quantile, wait_for
+from servers import Folder, Postgres, PostgresExporter, Scraper, Tierwatch, quantile
 
 COUNTERS = """seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd n_live_tup n_dead_tup
   n_mod_since_analyze vacuum_count autovacuum_count analyze_count autoanalyze_count""".split()
@@ -33,17 +33,6 @@ def custom_query(view, columns, metrics):
 TABLES = (custom_query("pg_stat_user_tables", COUNTERS + [f"COALESCE({x}, '1970-01-01Z') AS {x}" for x in TIMES],
                        COUNTERS + TIMES)
           + custom_query("pg_statio_user_tables", BLOCKS, BLOCKS))
-
-
-def start_exporter(folder, server):
-    port = free_port()
-    tables = folder.file("tables.yaml", TABLES)
-    process = Process("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}",
-                                            "--extend.query-path=" + tables], folder,
-                      {"DATA_SOURCE_NAME": server.url() + "?sslmode=disable"})
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for(url, process, 120)
-    return process, url
 
 
 def start_tierwatch(folder, name, server, interval):
@@ -94,8 +83,8 @@ def main(arguments):
     server = Postgres("primary", folder)
     build_table(server, options.partitions, options.tables)
     rows = []
-    process, url = start_exporter(folder, server)
-    rows.append(measure("postgres_exporter, with tables", [process], [url], [server], options.scrapes, options.interval))
+    process = PostgresExporter(folder, server.url(), TABLES)
+    rows.append(measure("postgres_exporter, with tables", [process], [process.url], [server], options.scrapes, options.interval))
     process = start_tierwatch(folder, "tierwatch", server, options.interval)
     rows.append(measure("tierwatch", [process], [process.url + "/metrics"], [server], options.scrapes, options.interval))
     print(f"{options.partitions} partitions of {options.tables} tables, {options.scrapes} scrapes, one each {options.interval:g} s\n")

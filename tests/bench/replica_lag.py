@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from servers import BIN, Folder, Postgres, Process, Scraper, Tierwatch, free_port, wait_for
+from servers import BIN, Folder, Postgres, PostgresExporter, Scraper, Tierwatch
 
 
 class Psql:
@@ -107,16 +107,6 @@ pg_replication:
 """
 
 
-def start_exporter(folder, replica):
-    port = free_port()
-    process = Process("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}",
-                                            "--extend.query-path=" + folder.file("lag.yaml", LAG)], folder,
-                      {"DATA_SOURCE_NAME": replica.url("postgres") + "?sslmode=disable"})
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for(url, process)
-    return Scraper(url)
-
-
 def watch(truth, own, peer, seconds):
     """Errors of both, (true lag, figure) of the peer's worst, and the largest true lag."""
     end = time.time() + seconds
@@ -148,7 +138,8 @@ def main(arguments):
     replica = Postgres("replica", folder, primary)
     truth = Truth(primary, replica)
     truth.writing.set()
-    own, peer = start_tierwatch(folder, primary, replica, options.interval), start_exporter(folder, replica)
+    own = start_tierwatch(folder, primary, replica, options.interval)
+    peer = Scraper(PostgresExporter(folder, replica.url("postgres"), LAG).url)
     time.sleep(3 * options.interval)
     conninfo = subprocess.run([BIN + "/psql", "-qAtX", replica.url("postgres"), "-c",
                                "SELECT quote_literal(current_setting('primary_conninfo'))"], check=True, text=True,

@@ -179,6 +179,18 @@ class Tierwatch(Process):
         wait_for(self.url + path, self)
 
 
+class PostgresExporter(Process):
+    """Debian's postgres_exporter of the server at `source`, which asks `queries` besides, on a free port; answers already."""
+
+    def __init__(self, folder, source, queries):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/metrics"
+        super().__init__("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}",
+                                               "--extend.query-path=" + folder.file("queries.yaml", queries)], folder,
+                         {"DATA_SOURCE_NAME": source + "?sslmode=disable"})
+        wait_for(self.url, self, 120)
+
+
 class Prometheus(Process):
     """Debian's Prometheus on a free port, which takes remote write; answers already."""
 

@@ -13,9 +13,7 @@ import os
 import threading
 import time
 
-from servers import Folder, Process, free_port, run, wait_for
-
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+from servers import Folder, Tierwatch
 
 
 class SlowReceiver:
@@ -53,24 +51,19 @@ class SlowReceiver:
 
 
 def storm(options, group_by, concurrency):
-    folder, receiver, port = Folder(), SlowReceiver(options.delay), free_port()
+    folder, receiver = Folder(), SlowReceiver(options.delay)
     begin = time.time() + 8
     rules = "".join(f"  - {{alert: Storm, labels: {{n: n{i}, service: s{i // 100}}}, expr: 'vector(time() >= bool {begin:.0f}) == 1'}}\n"
                     for i in range(options.alerts))
     folder.file("rules.yml", "groups:\n- name: storm\n  interval: 10s\n  rules:\n" + rules)
     at_once = f"concurrency: {concurrency}, " if concurrency else ""
-    config = folder.file("tierwatch.yml", f"""
+    process = Tierwatch("tierwatch", folder, f"""
 rule_files: [rules.yml]
 storage: {{path: "{folder.path}/state"}}
-web: {{listen_address: "127.0.0.1:{port}"}}
 alerting:
   route: {{receiver: r, group_by: {group_by}, group_wait: 0s, group_interval: 1m, repeat_interval: 4h}}
   receivers: [{{name: r, {at_once}webhook_configs: [{{url: "{receiver.url}"}}]}}]
-""")
-    program = os.path.join(folder.path, "tierwatch")
-    run(["cp", os.path.join(ROOT, "build/release/tierwatch"), program])
-    process = Process("tierwatch", [program, "run", "--config", config], folder)
-    wait_for(f"http://127.0.0.1:{port}/-/ready", process)
+""", "/-/ready")
     time.sleep(max(0, begin - time.time()))
     before, most, cpu = process.rss_mib(), 0.0, process.cpu()
     end = begin + options.seconds

@@ -1,22 +1,17 @@
 // Samples that are given up while their query hangs: it ends on the server too, which is asked
 // directly or behind a PgBouncer that pools transactions.
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 
-#include <memory>
 #include <optional>
 #include <thread>
 
 #include "collectors/queries.h"
 #include "tests/support/collect.h"
 #include "tests/support/pgbouncer_server.h"
+#include "tests/support/sql_client.h"
 
 namespace tierwatch {
 namespace {
-
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
 
 // The parameter: by way of PgBouncer.
 class CancellationLive : public testing::TestWithParam<bool> {
@@ -105,7 +100,7 @@ TEST_P(CancellationLive, EvenWhatCatchesTheServersTimeout) {
 }
 
 TEST_P(CancellationLive, WaitingForALock) {
-  const std::unique_ptr<PGconn, Finish> holder(PQconnectdb(postgres_->url().c_str()));
+  const SqlClient holder = ConnectSql(postgres_->url());
   PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE pg_database, pg_extension"));
   for (int i = 0; i < 5; ++i) {
     const Sample sample = CollectOnce(target_, clock_, Millis{1'000});

@@ -1,9 +1,7 @@
 // The collector `pool` against a real PgBouncer, whose clients the test is itself.
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 #include <signal.h>
 
-#include <memory>
 #include <optional>
 #include <thread>
 
@@ -11,14 +9,10 @@
 #include "collectors/pool.h"
 #include "tests/support/collect.h"
 #include "tests/support/pgbouncer_server.h"
+#include "tests/support/sql_client.h"
 
 namespace tierwatch {
 namespace {
-
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using Client = std::unique_ptr<PGconn, Finish>;
 
 // One server connection for all clients of `orgs`.
 class PgBouncerLive : public ::testing::Test {
@@ -33,11 +27,7 @@ class PgBouncerLive : public ::testing::Test {
     return MakeTarget(
         &ReadPool, "targets: [\"" + pgbouncer_->console_url(user) + "\"]\npassword: " + password);
   }
-  Client Connect() const {
-    Client client(PQconnectdb(pgbouncer_->url("app:apppass").c_str()));
-    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
-    return client;
-  }
+  SqlClient Connect() const { return ConnectSql(pgbouncer_->url("app:apppass")); }
 
   std::optional<TestPostgres> postgres_;
   std::optional<TestPgBouncer> pgbouncer_;
@@ -47,9 +37,9 @@ class PgBouncerLive : public ::testing::Test {
 TEST_F(PgBouncerLive, SeesWhoWaitsForAServer) {
   const Target target = Make("watcher", "s3cret");
   EXPECT_EQ(target.name, pgbouncer_->name());
-  const Client holder = Connect();
+  const SqlClient holder = Connect();
   PQclear(PQexec(holder.get(), "BEGIN"));
-  const Client waiter = Connect();
+  const SqlClient waiter = Connect();
   const SteadyTime begun = clock_.Steady();
   ASSERT_EQ(PQsendQuery(waiter.get(), "SELECT 1"), 1);
   Sample sample;

@@ -1,22 +1,16 @@
 // The collector `pool` against a real PostgreSQL whose clients the test is itself.
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 
-#include <memory>
 #include <thread>
 #include <vector>
 
 #include "collectors/pool.h"
 #include "tests/support/collect.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/sql_client.h"
 
 namespace tierwatch {
 namespace {
-
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using Client = std::unique_ptr<PGconn, Finish>;
 
 class PoolLive : public ::testing::Test {
  protected:
@@ -36,13 +30,9 @@ class PoolLive : public ::testing::Test {
   static Target Make(const std::string& role) {
     return MakeTarget(&ReadPool, "targets: [\"" + postgres_->url(role) + "\"]");
   }
-  static Client Connect() {
-    Client client(PQconnectdb(postgres_->url().c_str()));
-    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
-    return client;
-  }
-  static Client After(const char* sql) {
-    Client client = Connect();
+  static SqlClient Connect() { return ConnectSql(postgres_->url()); }
+  static SqlClient After(const char* sql) {
+    SqlClient client = Connect();
     PQclear(PQexec(client.get(), sql));
     return client;
   }
@@ -72,10 +62,10 @@ TEST_F(PoolLive, SeesEveryClientInItsState) {
   EXPECT_EQ(Value(sample, "connections_reserved"), 3);
 
   const SteadyTime begun = clock_.Steady();
-  const Client holder = After("BEGIN; LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE");
-  const Client failed = After("BEGIN; SELECT 1 / 0");
-  const Client idle = Connect();
-  const Client waiter = Connect();
+  const SqlClient holder = After("BEGIN; LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE");
+  const SqlClient failed = After("BEGIN; SELECT 1 / 0");
+  const SqlClient idle = Connect();
+  const SqlClient waiter = Connect();
   ASSERT_EQ(PQsendQuery(waiter.get(), "SELECT count(*) FROM orgs"), 1);
   ASSERT_TRUE(WaitUntil([&] {
     sample = CollectOnce(target, clock_);
@@ -105,10 +95,10 @@ TEST_F(PoolLive, AChainOfThreeSessionsHasOneRootAndTwoWaits) {
   EXPECT_EQ(Value(sample, "oldest_lock_wait_seconds"), 0);
 
   const SteadyTime begun = clock_.Steady();
-  const Client first = After("BEGIN; UPDATE chain SET n = n WHERE n = 1");
-  const Client second = After("BEGIN; UPDATE chain SET n = n WHERE n = 2");
+  const SqlClient first = After("BEGIN; UPDATE chain SET n = n WHERE n = 1");
+  const SqlClient second = After("BEGIN; UPDATE chain SET n = n WHERE n = 2");
   ASSERT_EQ(PQsendQuery(second.get(), "UPDATE chain SET n = n WHERE n = 1"), 1);
-  const Client third = Connect();
+  const SqlClient third = Connect();
   ASSERT_EQ(PQsendQuery(third.get(), "UPDATE chain SET n = n WHERE n = 2"), 1);
   ASSERT_TRUE(WaitUntil([&] {
     sample = CollectOnce(target, clock_);
@@ -132,11 +122,9 @@ TEST_F(PoolLive, AChainOfThreeSessionsHasOneRootAndTwoWaits) {
 
 TEST_F(PoolLive, ApplicationsWithMostConnectionsHaveNames) {
   const auto connect = [](const std::string& application) {
-    Client client(PQconnectdb((postgres_->url() + "?application_name=" + application).c_str()));
-    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
-    return client;
+    return ConnectSql(postgres_->url() + "?application_name=" + application);
   };
-  std::vector<Client> clients;
+  std::vector<SqlClient> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(connect("api"));
   for (int i = 0; i < 6; ++i) clients.push_back(connect("job" + std::to_string(i)));
   const auto count = [](const Sample& sample, const std::vector<std::string>& labels) {
@@ -182,7 +170,7 @@ TEST_F(PoolLive, ReplicasAreNoClients) {
 }
 
 TEST_F(PoolLive, WithoutRightsThereAreTheLimitsAndAReason) {
-  const Client other = Connect();
+  const SqlClient other = Connect();
   const Sample sample = CollectOnce(Make("plain"), clock_);
   EXPECT_TRUE(sample.up);
   EXPECT_TRUE(HasError(sample, Reason::kPrivileges)) << ErrorsOf(sample);

@@ -1,7 +1,6 @@
 // Faults of a real PostgreSQL: under which reason they are counted, and that the other collectors
 // of that server still give what they can.
 #include <gtest/gtest.h>
-#include <libpq-fe.h>
 
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "exporter/runner.h"
 #include "tests/support/collect.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/sql_client.h"
 
 namespace tierwatch {
 namespace {
@@ -21,18 +21,7 @@ using Reasons = std::map<std::string, std::set<std::string>>;  // by collector
 
 constexpr Millis kTimeout{5'000};
 
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using Client = std::unique_ptr<PGconn, Finish>;
-
-Client Connect(const std::string& url) {
-  Client client(PQconnectdb(url.c_str()));
-  EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
-  return client;
-}
-
-void Tell(const Client& client, const std::string& sql) {
+void Tell(const SqlClient& client, const std::string& sql) {
   PGresult* const result = PQexec(client.get(), sql.c_str());
   EXPECT_NE(PQresultStatus(result), PGRES_FATAL_ERROR) << sql << PQerrorMessage(client.get());
   PQclear(result);
@@ -164,7 +153,7 @@ TEST_F(PostgresFaults, NoneIsCountedWhereNothingIsWrong) {
 TEST_F(PostgresFaults, ALockOnEveryTableHidesWhatIsInThemAlone) {
   Watch watch(postgres_->url("watcher"),
               "exact_sizes: {interval: 1m}\ninteger_keys: {public.orgs: values}");
-  const Client locker = Connect(postgres_->url());
+  const SqlClient locker = ConnectSql(postgres_->url());
   Tell(locker, "BEGIN; LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE");
   watch.Sample();
   watch.Sample();
@@ -183,7 +172,7 @@ TEST_F(PostgresFaults, LocksOnManyTablesLeaveTheSampleItsTime) {
       "(n int) PARTITION BY RANGE (n); CREATE TABLE many.t%s_rest PARTITION OF many.t%s DEFAULT', "
       "i, i, i); END LOOP; END $$");
   Watch watch(postgres_->url("tw"), "integer_keys: {\"many.*\": values}");
-  const Client locker = Connect(postgres_->url());
+  const SqlClient locker = ConnectSql(postgres_->url());
   Tell(locker,
        "BEGIN; DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('LOCK TABLE many.t%s IN ACCESS "
        "EXCLUSIVE MODE', i); END LOOP; END $$");
@@ -198,7 +187,7 @@ TEST_F(PostgresFaults, LocksOnManyTablesLeaveTheSampleItsTime) {
 }
 
 TEST_F(PostgresFaults, ARoleWithoutRightsGetsWhatAnybodyMaySee) {
-  const Client other = Connect(postgres_->url());
+  const SqlClient other = ConnectSql(postgres_->url());
   Watch watch(postgres_->url("plain"),
               "exact_sizes: {interval: 1m}\ninteger_keys: {public.orgs: values}");
   watch.Sample();
@@ -264,7 +253,7 @@ TEST_F(PostgresFaults, AServerThatStartsUpOrShutsDownIsNotReached) {
   EXPECT_NE(starting.told().find("57P03"), std::string::npos) << starting.told();
 
   TestPostgres leaving;
-  const Client last = Connect(leaving.url());
+  const SqlClient last = ConnectSql(leaving.url());
   leaving.process().Signal(SIGTERM);  // a smart shutdown: it waits for this session's end
   ASSERT_TRUE(WaitUntil([&] {
     return leaving.process().Output().find("received smart shutdown") != std::string::npos;
@@ -279,8 +268,8 @@ TEST_F(PostgresFaults, AFullServerKeepsWhoIsThereAndRefusesWhoComes) {
   Restart("SET max_connections = 8; SET superuser_reserved_connections = 2;");
   Watch there(postgres_->url("watcher"));
   there.Sample();
-  std::vector<Client> others;
-  for (int i = 0; i < 5; ++i) others.push_back(Connect(postgres_->url("plain")));
+  std::vector<SqlClient> others;
+  for (int i = 0; i < 5; ++i) others.push_back(ConnectSql(postgres_->url("plain")));
   Watch comes(postgres_->url("watcher"));
   comes.Sample();
   EXPECT_EQ(comes.Counted(), AllFor("connect"));
@@ -291,7 +280,7 @@ TEST_F(PostgresFaults, AFullServerKeepsWhoIsThereAndRefusesWhoComes) {
   EXPECT_EQ(there.Value("pool", "tierwatch_pool_connections", {"idle"}), 5);
   EXPECT_EQ(there.Value("pool", "tierwatch_pool_connections_max"), 8);
   EXPECT_EQ(there.Value("pool", "tierwatch_pool_connections_reserved"), 2);
-  for (int i = 0; i < 2; ++i) others.push_back(Connect(postgres_->url("tw")));
+  for (int i = 0; i < 2; ++i) others.push_back(ConnectSql(postgres_->url("tw")));
   Watch of_superuser(postgres_->url("tw"));
   of_superuser.Sample();
   EXPECT_EQ(of_superuser.Counted(), AllFor("connect"));
@@ -317,7 +306,7 @@ TEST_F(PostgresFaults, TablesThatAreDroppedMeanwhileAreNoError) {
               "top_partitions: 3\ntables: [\"churn.*\", \"public.*\"]");
   postgres_->Sql("CREATE SCHEMA churn");
   std::jthread churn([](const std::stop_token& stop) {
-    const Client client = Connect(postgres_->url());
+    const SqlClient client = ConnectSql(postgres_->url());
     while (!stop.stop_requested()) {
       Tell(client,
            "CREATE TABLE churn.a (n int) PARTITION BY RANGE (n);"

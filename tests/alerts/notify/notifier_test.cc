@@ -345,9 +345,8 @@ TEST(NotifierTest, AReceiverHasAsManyRequestsAtOnceAsItsConcurrency) {
   slow.Always("/", {.hang = true});
   const auto config = [&](int concurrency) {
     return fmt::format(
-        "route: {{group_by: [alertname], group_wait: 0s, receiver: slow, routes: [{{receiver: "
-        "slow, "
-        "continue: true}}, {{receiver: quick}}]}}\n"
+        "route: {{group_by: [alertname], group_wait: 0s, receiver: slow,\n"
+        "  routes: [{{receiver: slow, continue: true}}, {{receiver: quick}}]}}\n"
         "receivers: [{{name: slow, concurrency: {}, webhook_configs: [{{url: \"{}\"}}]}},\n"
         "  {{name: quick, webhook_configs: [{{url: \"{}\"}}]}}]\n",
         concurrency, slow.Url(), quick.Url());

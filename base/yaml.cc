@@ -319,6 +319,14 @@ std::optional<std::int64_t> YamlMap::Int(std::string_view key) {
       });
 }
 
+std::optional<std::int64_t> YamlMap::Int(std::string_view key, std::int64_t least,
+                                         std::int64_t most) {
+  const auto number = Int(key);
+  if (!number || (*number >= least && *number <= most)) return number;
+  diagnostics_.Add(Where(key), fmt::format("{}: expected {} to {}", key, least, most));
+  return std::nullopt;
+}
+
 std::optional<double> YamlMap::Number(std::string_view key) {
   return Scalar<double>(key, "a number", [](const YamlNode& node) -> std::optional<double> {
     double number = 0;

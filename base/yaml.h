@@ -85,6 +85,8 @@ class YamlMap {
   std::optional<std::string> String(std::string_view key);
   std::optional<bool> Bool(std::string_view key);  // true or false
   std::optional<std::int64_t> Int(std::string_view key);
+  /// What is not `least` to `most` is reported, and nothing.
+  std::optional<std::int64_t> Int(std::string_view key, std::int64_t least, std::int64_t most);
   std::optional<double> Number(std::string_view key);
   std::optional<Millis> Duration(std::string_view key);
   std::optional<std::int64_t> Size(std::string_view key);

@@ -163,8 +163,8 @@ Result<void> AddDatabases(const Rows& rows, FamilySet& families) {
       return Error{fmt::format("row {} makes no sense", i + 1), Reason::kParse};
     }
     for (const Column& column : kDatabaseColumns) {
-      const auto value = row.Number(column.name);
-      if (value && *value >= 0) families.Add(column.metric, {database}, *value);
+      if (const auto value = row.Counter(column.name))
+        families.Add(column.metric, {database}, *value);
     }
   }
   return {};
@@ -176,12 +176,11 @@ Result<void> AddServerTotals(const Rows& rows, FamilySet& families) {
   }
   const RowReader row(rows, 0);
   for (const std::string cause : {"timed", "requested"}) {
-    const auto value = row.Number("checkpoints_" + cause);
-    if (value && *value >= 0) families.Add(kCheckpoints, {cause}, *value);
+    if (const auto value = row.Counter("checkpoints_" + cause))
+      families.Add(kCheckpoints, {cause}, *value);
   }
   for (const Column& column : kServerColumns) {
-    const auto value = row.Number(column.name);
-    if (value && *value >= 0) families.Add(column.metric, {}, *value);
+    if (const auto value = row.Counter(column.name)) families.Add(column.metric, {}, *value);
   }
   return {};
 }

@@ -13,14 +13,12 @@
 #include <vector>
 
 #include "collectors/foreign_text.h"
+#include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
 namespace {
 
-constexpr MetricInfo Gauge(std::string_view name, std::string_view help) {
-  return {name, prometheus::MetricType::Gauge, help};
-}
 constexpr MetricInfo kLockChainDepth = Gauge(
     "tierwatch_pool_lock_chain_depth",
     "Waits one after the other in the longest chain of sessions that wait for locks; 0 where none "

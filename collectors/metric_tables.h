@@ -5,10 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "base/metric.h"
 
 namespace tierwatch {
+
+constexpr MetricInfo Gauge(std::string_view name, std::string_view help,
+                           std::array<std::string_view, 4> labels = {}) {
+  return {name, prometheus::MetricType::Gauge, help, labels};
+}
 
 /// The metrics of a table whose rows have a `metric`.
 template <class Row, std::size_t N>
@@ -26,6 +35,14 @@ constexpr std::array<MetricInfo, (N + ...)> JoinMetrics(
   std::array<MetricInfo, (N + ...)> all{};
   auto end = all.begin();
   ((end = std::copy(tables.begin(), tables.end(), end)), ...);
+  return all;
+}
+
+/// The metrics of parts as one, in this order.
+inline std::vector<MetricInfo> JoinMetrics(
+    std::initializer_list<std::span<const MetricInfo>> parts) {
+  std::vector<MetricInfo> all;
+  for (const auto part : parts) all.insert(all.end(), part.begin(), part.end());
   return all;
 }
 

@@ -124,7 +124,7 @@ void PartitionLeaves::Learn(const std::vector<Oid>& leaves, const Rows& rows) {
     now.dead_rows = row.Number("dead_rows").value_or(0);
     now.bytes = row.Number("bytes").value_or(0);
     now.unanalyzed = row.Flag("unanalyzed").value_or(false);
-    now.inserts = std::max(row.Number("inserts").value_or(0), 0.0);
+    now.inserts = row.Counter("inserts").value_or(0);
     Update(*leaf, now);
   }
   for (const Oid oid : leaves) {

@@ -22,16 +22,6 @@ constexpr std::array<std::pair<std::string_view, KeyUnit>, 4> kUnits{
      {"microseconds", KeyUnit::kMicroseconds},
      {"values", KeyUnit::kValues}}};
 
-std::size_t ReadTop(YamlMap& entry) {
-  const std::int64_t top = entry.Int("top_partitions").value_or(0);
-  if (top < 0 || top > kMostTop) {
-    entry.diagnostics().Add(entry.Where("top_partitions"),
-                            fmt::format("top_partitions: expected 0 to {}", kMostTop));
-    return 0;
-  }
-  return static_cast<std::size_t>(top);
-}
-
 std::optional<Millis> ReadExactSizes(YamlMap& entry) {
   const YamlNode* node = entry.Get("exact_sizes");
   if (node == nullptr) return std::nullopt;
@@ -108,7 +98,7 @@ PartitionOptions ReadPartitionOptions(YamlMap& entry) {
   PartitionOptions options;
   options.tables = entry.Strings("tables");
   options.probe_default = entry.Bool("probe_default").value_or(true);
-  options.top = ReadTop(entry);
+  options.top = static_cast<std::size_t>(entry.Int("top_partitions", 0, kMostTop).value_or(0));
   options.exact_sizes = ReadExactSizes(entry);
   options.retention = ReadRetention(entry);
   options.integer_keys = ReadIntegerKeys(entry);

@@ -84,8 +84,7 @@ std::optional<PartitionedTable> ReadTable(const RowReader& row) {
   table.default_oid = static_cast<Oid>(row.Unsigned("default_oid").value_or(0));
   table.default_name = row.Text("default_name");
   table.default_rows = row.Number("default_rows");
-  table.default_inserts = row.Number("default_inserts");
-  if (table.default_inserts < 0) table.default_inserts.reset();  // no counter
+  table.default_inserts = row.Counter("default_inserts");
   table.missing_indexes = std::max(0.0, row.Number("missing_indexes").value_or(0));
   return table;
 }

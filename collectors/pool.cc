@@ -5,6 +5,7 @@
 
 #include "base/http_client.h"
 #include "collectors/lock_chains.h"
+#include "collectors/metric_tables.h"
 #include "collectors/pgbouncer_pools.h"
 #include "collectors/postgres_connections.h"
 #include "collectors/postgres_source.h"
@@ -18,12 +19,8 @@ constexpr std::int64_t kMostTop = 100;
 }  // namespace
 
 std::span<const MetricInfo> PoolMetrics() {
-  static const std::vector<MetricInfo> kAll = [] {
-    std::vector<MetricInfo> all;
-    for (const auto metrics : {ConnectionsMetrics(), LockChainMetrics(), PgBouncerMetrics()})
-      all.insert(all.end(), metrics.begin(), metrics.end());
-    return all;
-  }();
+  static const std::vector<MetricInfo> kAll =
+      JoinMetrics({ConnectionsMetrics(), LockChainMetrics(), PgBouncerMetrics()});
   return kAll;
 }
 

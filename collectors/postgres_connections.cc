@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 
 namespace tierwatch {
@@ -19,9 +20,6 @@ namespace {
 
 using prometheus::MetricType;
 
-constexpr MetricInfo Gauge(std::string_view name, std::string_view help) {
-  return {name, MetricType::Gauge, help};
-}
 constexpr MetricInfo kConnections{
     "tierwatch_pool_connections",
     MetricType::Gauge,

@@ -58,11 +58,7 @@ CollectorEntry ReadServerEntry(
 }
 
 std::size_t ReadTop(YamlMap& entry, std::int64_t otherwise, std::int64_t most) {
-  const std::int64_t top = entry.Int("top").value_or(otherwise);
-  if (top < 0 || top > most) {
-    entry.diagnostics().Add(entry.Where("top"), fmt::format("top: expected 0 to {}", most));
-  }
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(top, 0, most));
+  return static_cast<std::size_t>(entry.Int("top", 0, most).value_or(otherwise));
 }
 
 std::optional<Rows> Ask(PostgresSession& session, const std::string& query,
@@ -85,6 +81,11 @@ std::string RowReader::Label(std::string_view column) const { return LabelText(T
 std::optional<double> RowReader::Number(std::string_view column) const {
   const auto value = Parse<double>(Raw(column));
   return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::optional<double> RowReader::Counter(std::string_view column) const {
+  const auto value = Number(column);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 std::optional<std::uint64_t> RowReader::Unsigned(std::string_view column) const {

@@ -49,6 +49,8 @@ class RowReader {
   std::string Label(std::string_view column) const;
   /// Finite numbers only.
   std::optional<double> Number(std::string_view column) const;
+  /// Of these, those that a counter can have: nothing below zero.
+  std::optional<double> Counter(std::string_view column) const;
   std::optional<std::uint64_t> Unsigned(std::string_view column) const;
   std::optional<bool> Flag(std::string_view column) const;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "collectors/database_totals.h"
+#include "collectors/metric_tables.h"
 #include "collectors/postgres_source.h"
 #include "collectors/statement_rows.h"
 #include "collectors/statement_texts.h"
@@ -76,11 +77,8 @@ class Queries final : public Collector {
 }  // namespace
 
 std::span<const MetricInfo> QueriesMetrics() {
-  static const std::vector<MetricInfo> kAll = [] {
-    std::vector<MetricInfo> all(StatementMetrics().begin(), StatementMetrics().end());
-    all.insert(all.end(), DatabaseTotalsMetrics().begin(), DatabaseTotalsMetrics().end());
-    return all;
-  }();
+  static const std::vector<MetricInfo> kAll =
+      JoinMetrics({StatementMetrics(), DatabaseTotalsMetrics()});
   return kAll;
 }
 

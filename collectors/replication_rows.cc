@@ -136,8 +136,9 @@ std::vector<ReplicationSlot> ReadSlots(const Rows& rows) {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const RowReader row(rows, i);
-    if (!seen.insert(row.Label("slot")).second) continue;
-    slots.push_back({row.Label("slot"), row.Label("type"), row.Label("plugin"), row.Flag("active"),
+    const std::string slot = row.Label("slot");
+    if (!seen.insert(slot).second) continue;
+    slots.push_back({slot, row.Label("type"), row.Label("plugin"), row.Flag("active"),
                      ReadLsn(row, "restart"), ReadLsn(row, "confirmed"), row.Raw("wal_status"),
                      row.Number("safe_bytes"), row.Number("inactive_since")});
   }

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "collectors/metric_tables.h"
+
 namespace tierwatch {
 namespace {
 
 using prometheus::MetricType;
-
-constexpr MetricInfo Gauge(std::string_view name, std::string_view help,
-                           std::array<std::string_view, 4> labels = {}) {
-  return {name, MetricType::Gauge, help, labels};
-}
 
 constexpr MetricInfo kUp =
     Gauge("tierwatch_postgres_up", "1 where the server answered.", {"server"});

@@ -112,8 +112,8 @@ Result<void> AddCosts(const RowReader& row, StatementsReading& reading, Statemen
     const Column& column = kColumns[k];
     const auto& text = row.Raw(column.name);
     if (!text && k >= kAlwaysMeasured) continue;  // not of this version
-    const auto value = row.Number(column.name);
-    if (!value || *value < 0) return Error{fmt::format("no {}", column.name), Reason::kParse};
+    const auto value = row.Counter(column.name);
+    if (!value) return Error{fmt::format("no {}", column.name), Reason::kParse};
     cost[k] += *value;
     if (*value > 0 || column.measured.empty() || row.Flag(column.measured).value_or(false)) {
       reading.measured.set(k);
@@ -184,7 +184,7 @@ Result<StatementsReading> ReadStatements(const Rows& rows) {
   }
   if (rows.rows.empty()) return reading;
   const RowReader first(rows, 0);
-  reading.evictions = first.Number("evictions");
+  reading.evictions = first.Counter("evictions");
   reading.reset_seconds = first.Number("reset_seconds");
   return reading;
 }
@@ -202,8 +202,7 @@ void AddStatements(const StatementsReading& reading, const StatementTotals& tota
     }
     families.Add(metric, {"", "other"}, totals.Others()[k]);
   }
-  if (reading.evictions && *reading.evictions >= 0)
-    families.Add(kEvictions, {}, *reading.evictions);
+  if (reading.evictions) families.Add(kEvictions, {}, *reading.evictions);
   if (reading.reset_seconds) families.Add(kReset, {}, *reading.reset_seconds);
 }
 

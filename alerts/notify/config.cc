@@ -44,23 +44,14 @@ constexpr std::string_view kOtherIntegrations[] = {
 void ReadRateLimit(const YamlNode& node, Receiver& receiver, Diagnostics& diagnostics) {
   YamlMap map(node, "rate_limit", diagnostics);
   map.Require("notifications");
-  const std::int64_t count = map.Int("notifications").value_or(1);
-  if (count < 1 || count > 1'000'000)
-    diagnostics.Add(map.Where("notifications"), "notifications: expected 1 to 1000000");
-  receiver.rate_limit = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+  receiver.rate_limit =
+      static_cast<std::size_t>(map.Int("notifications", 1, 1'000'000).value_or(1));
   const std::optional<Millis> interval = map.Duration("interval");
   if (interval && interval->count() > 0) receiver.rate_interval = *interval;
 }
 
-// tierwatch's own. Beyond the most, connections would not be kept.
-void ReadConcurrency(YamlMap& map, Receiver& receiver) {
-  constexpr std::int64_t kMost = 16;
-  const std::int64_t count = map.Int("concurrency").value_or(receiver.concurrency);
-  if (count < 1 || count > kMost)
-    map.diagnostics().Add(map.Where("concurrency"),
-                          fmt::format("concurrency: expected 1 to {}", kMost));
-  receiver.concurrency = static_cast<int>(std::clamp<std::int64_t>(count, 1, kMost));
-}
+// tierwatch's own. Beyond these, connections would not be kept.
+constexpr std::int64_t kMostConcurrency = 16;
 
 Receiver ReadReceiver(const YamlNode& node, const GlobalConfig& global, Diagnostics& diagnostics) {
   YamlMap map(node, "receiver", diagnostics);
@@ -68,7 +59,8 @@ Receiver ReadReceiver(const YamlNode& node, const GlobalConfig& global, Diagnost
   map.Require("name");
   receiver.name = map.String("name").value_or("");
   if (const YamlNode* limit = map.Get("rate_limit")) ReadRateLimit(*limit, receiver, diagnostics);
-  ReadConcurrency(map, receiver);
+  receiver.concurrency =
+      static_cast<int>(map.Int("concurrency", 1, kMostConcurrency).value_or(receiver.concurrency));
   for (const IntegrationKind& kind : kIntegrations) {
     std::size_t index = 0;
     for (const YamlNode& item : ReadList(map, kind.key)) {

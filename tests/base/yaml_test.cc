@@ -61,11 +61,12 @@ TEST(YamlMap, ReadsTypesAndReportsEveryFindingAtOnce) {
   Diagnostics diagnostics;
   const YamlNode root = Parse(
       "name: x\nport: 80\nratio: 0.5\non: true\nwait: 1m30s\nsize: 2KiB\n"
-      "tags: [a, b]\nenv: {k: v}\nbad: yes\nintervall: 5s\nworse: [1]\n");
+      "tags: [a, b]\nenv: {k: v}\nbad: yes\nintervall: 5s\nworse: [1]\nfar: 17\n");
   {
     YamlMap map(root, "entry", diagnostics);
     EXPECT_EQ(map.String("name"), "x");
     EXPECT_EQ(map.Int("port"), 80);
+    EXPECT_EQ(map.Int("port", 80, 80), 80);
     EXPECT_EQ(map.Number("ratio"), 0.5);
     EXPECT_EQ(map.Bool("on"), true);
     EXPECT_EQ(map.Duration("wait"), Millis(90'000));
@@ -75,13 +76,15 @@ TEST(YamlMap, ReadsTypesAndReportsEveryFindingAtOnce) {
     EXPECT_EQ(map.Bool("bad"), std::nullopt);
     EXPECT_EQ(map.Duration("interval"), std::nullopt);
     EXPECT_EQ(map.String("worse"), std::nullopt);
+    EXPECT_EQ(map.Int("far", 1, 16), std::nullopt);
     EXPECT_EQ(map.Require("service"), nullptr);
   }
   EXPECT_EQ(diagnostics.ToString(),
             "f.yml:1:1: entry lacks the key \"service\"\n"
             "f.yml:9:6: \"bad\" must be true or false, not \"yes\"\n"
             "f.yml:10:1: unknown key \"intervall\" in entry; did you mean \"interval\"?\n"
-            "f.yml:11:8: \"worse\" must be text, not a list\n");
+            "f.yml:11:8: \"worse\" must be text, not a list\n"
+            "f.yml:12:1: far: expected 1 to 16\n");
 }
 
 }  // namespace
